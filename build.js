@@ -1,0 +1,10 @@
+// Bundles src/main.ts into dist/, each command a chunk of its own, so that `fabric --help` loads next to nothing.
+import { rm } from 'node:fs/promises';
+import { build } from 'rolldown';
+
+await rm('dist', { recursive: true, force: true });
+await build({
+  input: 'src/main.ts',
+  platform: 'node',
+  output: { dir: 'dist', format: 'esm', chunkFileNames: '[name].js' },
+});

@@ -1,0 +1,5 @@
+import type { Check } from '../check.ts';
+import { litellm } from './litellm/index.ts';
+
+/** Every check. `validate` and the doctors are selections over this list. */
+export const checks: readonly Check[] = [...litellm];

@@ -1,0 +1,41 @@
+import { defineCheck } from '../../check.ts';
+import { envFile } from '../../probes/env.ts';
+import { onHost } from '../../reproduce.ts';
+import { environmentNames, envPath } from '../../services/litellm.ts';
+
+export default defineCheck({
+  id: 'litellm/env-complete',
+  title: 'Every os.environ/NAME of config.yaml is in .env',
+  story:
+    'LiteLLM resolves a name that is not set to nothing, without an error: a backend without its key, or a proxy without its master key, which is open.',
+  each: (fabric) => {
+    const { host } = fabric.litellm;
+    const path = envPath(fabric.litellm);
+    const names = environmentNames(fabric.litellm);
+    const env = envFile(host, path);
+    return [
+      {
+        subject: host,
+        needs: [env],
+        judge: ({ know }) => {
+          const values = know(env)?.values ?? new Map<string, string>();
+          const missing = names.filter((name) => !values.has(name));
+          const empty = names.filter((name) => values.get(name) === 'empty');
+          if (missing.length + empty.length === 0) return [];
+          const saw = [missing.length > 0 ? `missing: ${missing.join(', ')}` : '', empty.length > 0 ? `empty: ${empty.join(', ')}` : '']
+            .filter(Boolean)
+            .join('; ');
+          return [
+            {
+              severity: 'fail',
+              saw: `${path}: ${saw}`,
+              want: names.join(', '),
+              advice: 'Declare them under litellm.secrets in fabric.yaml, and run `fabric deploy litellm`.',
+              reproduce: onHost(fabric, host, `sudo sed -n 's/=.*/=/p' ${path}`),
+            },
+          ];
+        },
+      },
+    ];
+  },
+});

@@ -1,0 +1,39 @@
+import type { Check } from '../../check.ts';
+import backendLoopback from './backend-loopback.ts';
+import backendModels from './backend-models.ts';
+import backendReachable from './backend-reachable.ts';
+import completion from './completion.ts';
+import configDrift from './config-drift.ts';
+import envComplete from './env-complete.ts';
+import envPrivate from './env-private.ts';
+import exposure from './exposure.ts';
+import hostNetwork from './host-network.ts';
+import image from './image.ts';
+import keyRequired from './key-required.ts';
+import liveliness from './liveliness.ts';
+import modelsEqual from './models-equal.ts';
+import portBound from './port-bound.ts';
+import readiness from './readiness.ts';
+import tailnetAdmitted from './tailnet-admitted.ts';
+import unitActive from './unit-active.ts';
+
+/** In the order in which a person would look. */
+export const litellm: readonly Check[] = [
+  unitActive,
+  image,
+  hostNetwork,
+  portBound,
+  liveliness,
+  readiness,
+  keyRequired,
+  modelsEqual,
+  completion,
+  backendLoopback,
+  backendReachable,
+  backendModels,
+  tailnetAdmitted,
+  exposure,
+  configDrift,
+  envComplete,
+  envPrivate,
+];

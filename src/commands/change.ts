@@ -1,0 +1,215 @@
+import { createInterface } from 'node:readline/promises';
+import { apply, type Event } from '../apply.ts';
+import type { Report, Result } from '../check.ts';
+import { checks } from '../checks/index.ts';
+import { Refusal } from '../errors.ts';
+import { examine, needsOf } from '../examine.ts';
+import { acquire, type Lock } from '../hosts/lock.ts';
+import { asRoot, StepError, scriptOf } from '../hosts/perform.ts';
+import { type Plan, type Step, unmet } from '../plan.ts';
+import { lastLines } from '../probes/unit.ts';
+import { humanReport } from '../report/human.ts';
+import { humanPlan, title } from '../report/plan.ts';
+import type { Keyring } from '../secret.ts';
+import { UNIT } from '../services/litellm.ts';
+import { visible } from '../shell.ts';
+import { progress } from './progress.ts';
+import { type Common, painter, type Session } from './session.ts';
+
+/** What every command that changes something takes. */
+export interface ChangeOptions extends Common {
+  readonly dryRun: boolean;
+  readonly exitCode: boolean;
+  readonly yes: boolean;
+  readonly format: 'human' | 'json';
+  readonly verbose: boolean;
+}
+
+export type Outcome =
+  | { readonly is: 'nothing' | 'planned' | 'declined' }
+  /** What the steps printed for us: `downtime 4210`, `release 3`. */
+  | { readonly is: 'done'; readonly notes: ReadonlyMap<string, string> }
+  | { readonly is: 'taken back' | 'stuck' | 'interrupted'; readonly why: string };
+
+/** The exit code of an outcome. */
+export const outcomeCode = (outcome: Outcome, options: ChangeOptions): number => {
+  switch (outcome.is) {
+    case 'nothing':
+    case 'done':
+      return 0;
+    case 'planned':
+      return options.exitCode ? 6 : 0;
+    case 'declined':
+    case 'taken back':
+      return 1;
+    case 'stuck':
+      return 7;
+    case 'interrupted':
+      return 130;
+    default:
+      return outcome satisfies never;
+  }
+};
+
+/** Shows the plan, asks, locks, applies, and takes back what fails. `options.dryRun` stops after the plan. */
+export const change = async (session: Session, plan: Plan, keyring: Keyring, options: ChangeOptions, verb: string): Promise<Outcome> => {
+  const { fabric, paint } = session;
+  const name = fabric.litellm.host;
+  if (options.format === 'human') {
+    process.stdout.write(
+      plan.length === 0
+        ? `${name}: nothing to change\n`
+        : `${paint.bold(`Plan to ${verb} on ${name}:`)}\n${humanPlan(plan, paint, options.verbose)}`,
+    );
+  }
+  if (plan.length === 0) return { is: 'nothing' };
+  if (options.dryRun) return { is: 'planned' };
+  if (!(await confirmed(options, name))) return { is: 'declined' };
+
+  const host = session.host(name);
+  const connector = await session.connector(name);
+  const lock = await acquire(host, connector, keyring, session.run, session.by);
+  if (lock.tookOver !== null) process.stderr.write(`a lock that ${lock.tookOver} left behind had expired: taken over\n`);
+  const interruption = new AbortController();
+  const onSignal = (): void => {
+    process.stderr.write('\ninterrupted: ending the step under way, then taking back what was done\n');
+    interruption.abort();
+  };
+  process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
+  try {
+    return await carryOut(session, plan, keyring, lock, interruption.signal);
+  } finally {
+    process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
+    await lock.release().catch((error: unknown) => process.stderr.write(`the lock on ${name} stays until it expires: ${said(error)}\n`));
+  }
+};
+
+const confirmed = async ({ yes }: ChangeOptions, host: string): Promise<boolean> => {
+  if (yes) return true;
+  if (!process.stdin.isTTY)
+    throw new Refusal('nobody can be asked: standard input is not a terminal', {
+      next: ['--yes to apply the plan, or --dry-run to see it only'],
+    });
+  const prompt = createInterface({ input: process.stdin, output: process.stderr });
+  const answer = await prompt.question(`Apply this to ${host}? [y/N] `);
+  prompt.close();
+  return /^y(es)?$/i.test(answer.trim());
+};
+
+class Interrupted extends Error {}
+/** A gate was not passed. */
+class Shut extends Error {
+  readonly results: readonly Result[];
+  readonly log: readonly string[];
+  constructor(results: readonly Result[], log: readonly string[]) {
+    super(results.map(({ id, status }) => `${id} is ${status}`).join(', '));
+    this.results = results;
+    this.log = log;
+  }
+}
+
+const carryOut = async (session: Session, plan: Plan, keyring: Keyring, lock: Lock, signal: AbortSignal): Promise<Outcome> => {
+  const notes = new Map<string, string>();
+  const perform = async (step: Step, n: number, way: 'do' | 'undo'): Promise<void> => {
+    if (way === 'do' && signal.aborted) throw new Interrupted('interrupted');
+    if (step.do === 'gate') return gate(session, step, keyring, signal);
+    const script = `${lock.renew}\n${scriptOf(step, way, session.run, n, keyring)}`;
+    const out = await asRoot(session.host(step.host), await session.connector(step.host), keyring, script);
+    for (const line of out.split('\n')) {
+      const [, name, value] = /^(downtime|release) (\d+)$/.exec(line) ?? [];
+      if (way === 'do' && name !== undefined && value !== undefined) notes.set(name, value);
+    }
+  };
+  const paint = painter(process.stderr);
+  let failure: unknown;
+  const stuck: Extract<Event, { readonly type: 'stuck' }>[] = [];
+  let under = progress('');
+  for await (const event of apply(plan, perform)) {
+    switch (event.type) {
+      case 'started':
+        under = progress(visible(title(event.step)));
+        break;
+      case 'done':
+        under.end(paint.green('✓'));
+        break;
+      case 'failed':
+        under.end(paint.red('✗'));
+        failure = event.error;
+        process.stderr.write(event.error instanceof Shut ? shutText(event.error, session, paint) : `  ${visible(said(event.error))}\n`);
+        process.stderr.write('taking back what was done:\n');
+        break;
+      case 'undone':
+        process.stderr.write(`${paint.yellow('↩')} ${visible(title(event.step))}\n`);
+        break;
+      case 'stuck':
+        stuck.push(event);
+        process.stderr.write(`${paint.red('✗')} could not be taken back: ${visible(title(event.step))}: ${visible(said(event.error))}\n`);
+        break;
+      default:
+        event satisfies never;
+    }
+  }
+  if (failure === undefined) return { is: 'done', notes };
+  if (stuck.length > 0) {
+    process.stderr.write(manual(stuck, session, keyring));
+    return { is: 'stuck', why: said(failure) };
+  }
+  process.stderr.write('everything is as it was\n');
+  return { is: failure instanceof Interrupted ? 'interrupted' : 'taken back', why: said(failure) };
+};
+
+const said = (error: unknown): string => (error instanceof Error ? error.message : String(error));
+
+/** Collects and examines again until the conditions hold: the same checks as validate, so that the two cannot disagree. */
+const gate = async (
+  session: Session,
+  step: Extract<Step, { readonly do: 'gate' }>,
+  keyring: Keyring,
+  signal: AbortSignal,
+): Promise<void> => {
+  const { fabric } = session;
+  const options = { smoke: false };
+  const wanted = new Set(step.must.map(({ id }) => id.slice(0, id.indexOf('@'))));
+  const relevant = checks.filter(({ id }) => wanted.has(id) || step.hopeless.some((one) => one.startsWith(`${id}@`)));
+  const log = lastLines(step.host, UNIT, 20);
+  const needs = [...needsOf(fabric, relevant, options), log];
+  const end = Date.now() + step.withinSeconds * 1000;
+  for (;;) {
+    if (signal.aborted) throw new Interrupted('interrupted');
+    const evidence = await session.ask(needs, keyring);
+    const report: Report = examine(fabric, relevant, evidence, options, session.now());
+    const missing = unmet(step.must, report);
+    if (missing.length === 0) return;
+    const hopeless = missing.some(({ id, status }) => status === 'fail' && step.hopeless.includes(id));
+    if (hopeless || Date.now() > end) {
+      const answer = evidence.find(({ vantage }) => vantage === step.host)?.answers.get(log.key);
+      throw new Shut(missing, answer && 'out' in answer ? answer.out.split('\n').filter(Boolean) : []);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 500));
+  }
+};
+
+const shutText = ({ results, log }: Shut, { now }: Session, paint: ReturnType<typeof painter>): string =>
+  [
+    humanReport({ at: now(), results }, paint, false),
+    ...(log.length === 0 ? [] : [`last lines of ${UNIT}:`, ...log.map((line) => paint.dim(`  ${visible(line)}`)), '']),
+  ].join('\n');
+
+/** What a person has to do where taking back failed. Secrets stand by name. */
+const manual = (stuck: readonly Extract<Event, { readonly type: 'stuck' }>[], session: Session, keyring: Keyring): string => {
+  const host = session.fabric.litellm.host;
+  const lost = stuck.some(({ error }) => error instanceof StepError && error.unreachable);
+  return [
+    `\n${host} is between two states. ${lost ? 'The connection was lost. When it is back, run the same command again: it goes on from what it finds. ' : ''}By hand, as root on ${host}:`,
+    ...stuck.flatMap(({ step }) =>
+      step.do === 'gate'
+        ? []
+        : [
+            '',
+            `# ${title(step)}`,
+            step.do === 'run' && step.undo === 'again' ? step.script : scriptOf(step, 'undo', session.run, 0, keyring),
+          ],
+    ),
+    '',
+  ].join('\n');
+};

@@ -1,0 +1,97 @@
+import { checks } from '../checks/index.ts';
+import { needs as deployNeeds } from '../deploy/needs.ts';
+import { plan as deployPlan } from '../deploy/plan.ts';
+import { obstacles } from '../deploy/preconditions.ts';
+import { Refusal } from '../errors.ts';
+import { examine, needsOf } from '../examine.ts';
+import type { Fabric, SecretSource } from '../fabric.ts';
+import type { Plan } from '../plan.ts';
+import { humanReport } from '../report/human.ts';
+import { RUN_KEY } from '../secret.ts';
+import { fetchSecrets } from '../secrets/fetch.ts';
+import { clientUrl, declaredModels, envPath } from '../services/litellm.ts';
+import { quote } from '../shell.ts';
+import { type ChangeOptions, change, type Outcome, outcomeCode } from './change.ts';
+import { progress } from './progress.ts';
+import { certain, open } from './session.ts';
+
+/** `fabric deploy litellm`: plan, confirm, lock, apply, gate, keep or take back. */
+export const deploy = async (options: ChangeOptions): Promise<number> => {
+  const session = open(options);
+  const { fabric } = session;
+  const { litellm } = fabric;
+  try {
+    const keyring = await fetchSecrets(litellm.secrets, process.env);
+    const all = [...deployNeeds(fabric), ...needsOf(fabric, checks, { smoke: false })];
+    const asking = progress(`asking ${litellm.host}`);
+    const evidence = await session.ask(all, keyring).finally(() => asking.end());
+    const before = examine(fabric, checks, evidence, { smoke: false }, session.now());
+    const plan = certain(evidence, deployNeeds(fabric), (facts) => {
+      const found = obstacles(fabric, facts);
+      if (found.length > 0)
+        throw new Refusal(`${litellm.host} is not ready, and nothing was changed:\n  ${found.map(({ what }) => what).join('\n  ')}`, {
+          next: found.map(({ mend }) => mend),
+        });
+      const runKey = keyring.get(RUN_KEY.secret);
+      if (!runKey) throw new Error('bug: no run key');
+      const fingerprints = new Map([...keyring].map(([name, secret]) => [name, secret.fingerprint(runKey)]));
+      return deployPlan(fabric, facts, { before, fingerprints, by: session.by });
+    });
+    // What no plan of ours closes is said before anything is opened.
+    const open = before.results.filter(({ check, status }) => check.id === 'litellm/exposure' && (status === 'fail' || status === 'warn'));
+    if (open.length > 0) process.stderr.write(`${humanReport({ at: before.at, results: open }, session.paint, false)}\n`);
+    const outcome = await change(session, plan, keyring, options, 'deploy LiteLLM');
+    if (options.format === 'json') process.stdout.write(`${JSON.stringify(deployJson(fabric, plan, outcome), null, 2)}\n`);
+    else if (outcome.is === 'done') process.stdout.write(`\n${summary(fabric, outcome.notes)}`);
+    return outcomeCode(outcome, options);
+  } finally {
+    await session.close();
+  }
+};
+
+/** `fabric.deploy/1`: `outcome`, the plan's steps as data, and where the service is. */
+const deployJson = (fabric: Fabric, plan: Plan, outcome: Outcome) => ({
+  schema: 'fabric.deploy/1',
+  host: fabric.litellm.host,
+  outcome: outcome.is,
+  why: 'why' in outcome ? outcome.why : null,
+  ...(outcome.is === 'done'
+    ? { release: Number(outcome.notes.get('release') ?? 0) || null, downtimeMilliseconds: Number(outcome.notes.get('downtime') ?? 0) }
+    : {}),
+  url: `${clientUrl(fabric)}/v1`,
+  models: declaredModels(fabric.litellm),
+  plan,
+});
+
+/** Shell that prints a secret's value, from where fabric.yaml takes it. */
+const fetchedBy = (source: SecretSource): string =>
+  source.from === 'env' ? `$${source.name}` : `$(cat ${source.path.startsWith('~/') ? source.path : quote(source.path)})`;
+
+const summary = (fabric: Fabric, notes: ReadonlyMap<string, string>): string => {
+  const { litellm } = fabric;
+  const url = `${clientUrl(fabric)}/v1`;
+  const down = notes.get('downtime');
+  const release = notes.get('release');
+  const model = litellm.aliases.has('default') ? 'default' : (declaredModels(litellm)[0] ?? 'default');
+  const source = litellm.masterKey === null ? undefined : litellm.secrets.get(litellm.masterKey);
+  const key = source === undefined ? '' : ` -H "Authorization: Bearer ${fetchedBy(source)}"`;
+  const body = JSON.stringify({ model, max_tokens: 16, messages: [{ role: 'user', content: 'Hello' }] });
+  const rows: readonly (readonly [string, string])[] = [
+    ['url', url],
+    ['models', declaredModels(litellm).join(', ')],
+    [
+      'key',
+      litellm.masterKey === null
+        ? 'none: everyone who can connect is an administrator'
+        : `${litellm.masterKey}, in ${envPath(litellm)} on ${litellm.host} (root alone reads it)`,
+    ],
+    ['downtime', down === undefined ? 'none: nothing answered before' : `${(Number(down) / 1000).toFixed(1)} s`],
+    ['try', `curl -s ${url}/chat/completions${key} -H 'Content-Type: application/json' -d '${body}'`],
+    ['then', 'fabric validate'],
+  ];
+  return [
+    `LiteLLM is deployed on ${litellm.host}${release === undefined ? '' : `: release ${release}`}`,
+    ...rows.map(([name, text]) => `  ${name.padEnd(9)} ${text}`),
+    '',
+  ].join('\n');
+};

@@ -1,0 +1,21 @@
+import { CommanderError } from 'commander';
+import { Refusal } from '../errors.ts';
+import { StepError } from '../hosts/perform.ts';
+import { visible } from '../shell.ts';
+
+/** Prints what ended a command, and says with which code to exit. */
+export const fail = async (error: unknown): Promise<number> => {
+  if (error instanceof CommanderError) return error.exitCode === 0 ? 0 : 2; // commander has printed it
+  if (error instanceof Refusal) {
+    process.stderr.write(`fabric: ${visible(error.message)}\n${error.next.map((line) => `  → ${visible(line)}\n`).join('')}`);
+    return error.exit;
+  }
+  if (error instanceof StepError) {
+    process.stderr.write(`fabric: ${visible(error.message)}\n`);
+    return error.unreachable ? 3 : 1;
+  }
+  process.stderr.write(
+    `fabric: this is a bug in fabric; please report it with these lines:\n${error instanceof Error ? error.stack : String(error)}\n`,
+  );
+  return 1;
+};

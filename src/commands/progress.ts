@@ -1,0 +1,19 @@
+import ora from 'ora';
+
+export interface Progress {
+  end(mark?: string): void;
+}
+
+/** A line on stderr while something takes time: a spinner on a terminal, nothing elsewhere. `end` is harmless when repeated. */
+export const progress = (text: string): Progress => {
+  const spinner = process.stderr.isTTY ? ora({ text, stream: process.stderr, discardStdin: false }).start() : undefined;
+  let over = false;
+  return {
+    end: (mark) => {
+      if (over) return;
+      over = true;
+      spinner?.stop();
+      if (mark !== undefined) process.stderr.write(`${mark} ${text}\n`);
+    },
+  };
+};

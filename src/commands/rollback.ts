@@ -1,0 +1,34 @@
+import { checks } from '../checks/index.ts';
+import { needs as rollbackNeeds, plan as rollbackPlan } from '../deploy/rollback.ts';
+import { examine, needsOf } from '../examine.ts';
+import { runKey } from '../secrets/fetch.ts';
+import { type ChangeOptions, change, outcomeCode } from './change.ts';
+import { progress } from './progress.ts';
+import { certain, open } from './session.ts';
+
+/** `fabric rollback litellm`: the release before the one in force: image, config.yaml and .env together. */
+export const rollback = async (options: ChangeOptions): Promise<number> => {
+  const session = open(options);
+  const { fabric } = session;
+  try {
+    const keyring = runKey();
+    const own = rollbackNeeds(fabric);
+    const asking = progress(`asking ${fabric.litellm.host}`);
+    const evidence = await session.ask([...own, ...needsOf(fabric, checks, { smoke: false })], keyring).finally(() => asking.end());
+    const before = examine(fabric, checks, evidence, { smoke: false }, session.now());
+    const plan = certain(evidence, own, (facts) => rollbackPlan(fabric, facts, before));
+    const outcome = await change(session, plan, keyring, options, 'roll LiteLLM back');
+    if (options.format === 'json')
+      process.stdout.write(
+        `${JSON.stringify({ schema: 'fabric.rollback/1', host: fabric.litellm.host, outcome: outcome.is, plan }, null, 2)}\n`,
+      );
+    else if (outcome.is === 'done') {
+      process.stdout.write(
+        `\n${fabric.litellm.host} runs release ${outcome.notes.get('release')} again. fabric.yaml still declares the newer one: \`fabric validate\` names the difference, \`fabric deploy litellm\` goes forward.\n`,
+      );
+    }
+    return outcomeCode(outcome, options);
+  } finally {
+    await session.close();
+  }
+};

@@ -1,0 +1,111 @@
+import { randomBytes } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { hostname, userInfo } from 'node:os';
+import { join } from 'node:path';
+import { Chalk, type ChalkInstance } from 'chalk';
+import { Refusal } from '../errors.ts';
+import { type Evidence, type Facts, facts, type Lost, type Probe, Unreadable } from '../evidence.ts';
+import { findFabric, loadFabric } from '../fabric/find.ts';
+import type { Fabric, Host, HostName } from '../fabric.ts';
+import { collect, questionsOf, type World } from '../hosts/collect.ts';
+import { type Connector, connect } from '../hosts/connector.ts';
+import type { Keyring } from '../secret.ts';
+import { encode } from '../wire.ts';
+
+/** What one command has in hand: the fabric, the way to its hosts, and where to print. */
+export interface Session {
+  readonly fabric: Fabric;
+  readonly paint: ChalkInstance;
+  /** Names this run in locks and journals. */
+  readonly run: string;
+  /** `ann@laptop`: who a lock and a release name. */
+  readonly by: string;
+  now(): number;
+  host(name: HostName): Host;
+  connector(name: HostName): Promise<Connector>;
+  /** One exec a host. */
+  ask(probes: readonly Probe<unknown>[], keyring: Keyring): Promise<readonly Evidence[]>;
+  close(): Promise<void>;
+}
+
+/** Colours where they are wanted: NO_COLOR and FORCE_COLOR are obeyed, else a terminal has them. */
+export const painter = (stream: NodeJS.WriteStream): ChalkInstance => {
+  const { NO_COLOR, FORCE_COLOR } = process.env;
+  const forced = FORCE_COLOR === undefined ? undefined : FORCE_COLOR !== '0' && FORCE_COLOR !== 'false';
+  const wanted = forced ?? (!NO_COLOR && stream.isTTY && process.env['TERM'] !== 'dumb');
+  return new Chalk({ level: wanted ? 1 : 0 });
+};
+
+export interface Common {
+  readonly config?: string;
+}
+
+/** Finds and reads fabric.yaml; connects to nothing yet. */
+export const open = ({ config }: Common): Session => {
+  const home = process.env['HOME'];
+  const path = findFabric({
+    ...(config === undefined ? {} : { flag: config }),
+    env: process.env,
+    cwd: process.cwd(),
+    ...(home === undefined ? {} : { home }),
+    exists: existsSync,
+  });
+  const fabric = loadFabric(path, (file) => readFileSync(file, 'utf8'));
+  const connectors = new Map<HostName, Promise<Connector>>();
+  const now = (): number => Math.floor(Date.now() / 1000);
+  const host = (name: HostName): Host => {
+    const found = fabric.hosts.get(name);
+    if (!found) throw new Error(`bug: the host ${name} was not validated`);
+    return found;
+  };
+  const connector = (name: HostName): Promise<Connector> => {
+    const known = connectors.get(name) ?? connect(host(name));
+    connectors.set(name, known);
+    return known;
+  };
+  return {
+    fabric,
+    paint: painter(process.stdout),
+    run: randomBytes(6).toString('hex'),
+    by: `${userInfo().username}@${hostname()}`,
+    now,
+    host,
+    connector,
+    ask: (probes, keyring) => {
+      const world: World = { fabric, keyring, connector, now };
+      return collect(probes, world);
+    },
+    close: async () => {
+      await Promise.all([...connectors.values()].map(async (one) => (await one).close()));
+    },
+  };
+};
+
+/** Reads the evidence for a command that cannot go on without: what is lost is a Refusal with the next step. */
+export const certain = <T>(evidence: readonly Evidence[], needs: readonly Probe<unknown>[], use: (facts: Facts) => T): T => {
+  try {
+    return use(facts(evidence, needs));
+  } catch (error) {
+    if (error instanceof Unreadable) throw refusal(error.lost);
+    throw error;
+  }
+};
+
+const refusal = ({ lost, why }: Lost): Refusal => {
+  if (lost === 'login' && /sudo/.test(why)) {
+    return new Refusal(`no root there: ${why}`, {
+      exit: 4,
+      next: ['let the user run sudo without a password (visudo: `USER ALL=(ALL) NOPASSWD:ALL`), or connect as root: `user: root`'],
+    });
+  }
+  if (lost === 'login') return new Refusal(why, { exit: 4, next: ['load your key (ssh-add), or let the host know it (ssh-copy-id)'] });
+  return new Refusal(why, { exit: 3, next: ['mend that, and run the same command again; nothing was changed'] });
+};
+
+/** Writes the evidence as files, one a vantage, redacted as it was judged. */
+export const record = (folder: string, evidence: readonly Evidence[], probes: readonly Probe<unknown>[]): void => {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const questions = questionsOf(probes);
+  for (const one of evidence)
+    writeFileSync(join(folder, `${one.vantage}.evidence`), encode(one, questions.get(one.vantage) ?? new Map()), { mode: 0o600 });
+};

@@ -1,0 +1,103 @@
+import type { Facts } from '../evidence.ts';
+import type { Fabric } from '../fabric.ts';
+import type { FileState, Step } from '../plan.ts';
+import { FOUND } from '../probes/release.ts';
+import { CONTAINER, configPath, envPath, QUADLET, RUNBOOK_UNIT, UNIT } from '../services/litellm.ts';
+import { quote } from '../shell.ts';
+import { markDown } from './activate.ts';
+import { questions } from './needs.ts';
+
+/** What an earlier deployment, the runbook's way, left running: a unit in /etc/systemd/system, or containers. */
+export interface Earlier {
+  readonly unit: FileState | null;
+  readonly containers: readonly { readonly engine: 'podman' | 'docker'; readonly name: string }[];
+}
+
+export const earlier = (fabric: Fabric, { know }: Facts): Earlier => {
+  const asked = questions(fabric);
+  const unit = know(asked.runbookUnit);
+  const { fragment } = know(asked.unit);
+  const ours = fragment.startsWith('/run/systemd/generator/') && unit === null && know(asked.quadlet) !== null;
+  const { running, published } = know(asked.containers);
+  const port = fabric.litellm.listen.port;
+  return {
+    unit,
+    containers: running.filter(
+      ({ engine, name, image }) =>
+        !(ours && engine === 'podman' && name === CONTAINER) &&
+        (name === CONTAINER ||
+          /(^|\/)litellm[^/]*(:|@|$)/.test(image) ||
+          published.some((one) => one.engine === engine && one.container === name && one.port === port)),
+    ),
+  };
+};
+
+/** Keeps what is there before the first deployment touches it: once, and for good. */
+export const keepFound = (fabric: Fabric): Step => {
+  const { host, directory } = fabric.litellm;
+  const files = [configPath(fabric.litellm), envPath(fabric.litellm), `${directory}/docker-compose.yml`, RUNBOOK_UNIT, QUADLET];
+  return {
+    do: 'run',
+    host,
+    title: `keep the files of the earlier deployment in ${FOUND}`,
+    script: `mkdir -p ${quote(FOUND)}; for f in ${files.map(quote).join(' ')}; do to=${quote(FOUND)}/$(basename "$f"); if [ -e "$f" ] && [ ! -e "$to" ]; then cp -p "$f" "$to"; fi; done`,
+    undo: 'nothing',
+  };
+};
+
+/** Steps that retire the unit and the containers. Undone, everything is back as it was, and starts at boot as it did. */
+export const retire = (fabric: Fabric, facts: Facts): readonly Step[] => {
+  const { host } = fabric.litellm;
+  const { unit, containers } = earlier(fabric, facts);
+  const { enabled } = facts.know(questions(fabric).unit);
+  return [
+    ...(unit === null
+      ? []
+      : [
+          {
+            do: 'run' as const,
+            host,
+            title: `retire ${RUNBOOK_UNIT}, which outranks the Quadlet (kept in ${FOUND})`,
+            script: [
+              markDown(fabric),
+              `mkdir -p ${quote(FOUND)}; cp -p ${RUNBOOK_UNIT} ${quote(FOUND)}/litellm.service`,
+              `systemctl disable --now ${UNIT} 2>&1`,
+              `rm -f ${RUNBOOK_UNIT}; systemctl daemon-reload; systemctl reset-failed ${UNIT} 2>/dev/null || true`,
+            ].join('\n'),
+            undo: {
+              script: [
+                `[ -e ${RUNBOOK_UNIT} ] || cp -p ${quote(FOUND)}/litellm.service ${RUNBOOK_UNIT}`,
+                `systemctl daemon-reload${enabled === 'enabled' ? `; systemctl enable ${UNIT} 2>&1` : ''}`,
+              ].join('\n'),
+            },
+          },
+        ]),
+    ...containers.map(({ engine, name }) => {
+      const away = `${name}-retired-by-fabric`;
+      const policy = `${quote(FOUND)}/restart-policy.${engine}.${quote(name)}`;
+      return {
+        do: 'run' as const,
+        host,
+        title: `retire the ${engine} container ${name} (stopped, and kept as ${away})`,
+        script: [
+          markDown(fabric),
+          `if ${engine} inspect --type container ${quote(name)} >/dev/null 2>&1; then`,
+          `  mkdir -p ${quote(FOUND)}; ${engine} inspect --type container --format '{{.HostConfig.RestartPolicy.Name}}' ${quote(name)} >${policy}`,
+          `  ${engine} update --restart=no ${quote(name)} >/dev/null; ${engine} stop ${quote(name)} >/dev/null`,
+          // One that was started with --rm is gone once it stops.
+          `  if ${engine} inspect --type container ${quote(name)} >/dev/null 2>&1; then ${engine} rename ${quote(name)} ${quote(away)}; fi`,
+          'fi',
+        ].join('\n'),
+        undo: {
+          script: [
+            `if ${engine} inspect --type container ${quote(away)} >/dev/null 2>&1; then`,
+            // The failed attempt's container may still have the name; its unit is stopped and gone by the time this counts.
+            `  if [ ${quote(name)} = ${CONTAINER} ]; then systemctl stop ${UNIT} 2>/dev/null || true; fi`,
+            `  ${engine} rename ${quote(away)} ${quote(name)}; p=$(cat ${policy}); ${engine} update --restart="\${p:-no}" ${quote(name)} >/dev/null; ${engine} start ${quote(name)} >/dev/null`,
+            'fi',
+          ].join('\n'),
+        },
+      };
+    }),
+  ];
+};

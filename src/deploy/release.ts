@@ -1,0 +1,25 @@
+import type { Fabric } from '../fabric.ts';
+import type { Step } from '../plan.ts';
+import { CURRENT, keptAs, RELEASES } from '../probes/release.ts';
+import { quote } from '../shell.ts';
+
+/** How many releases a host keeps. */
+const KEEP = 5;
+
+/** Keeps the files in force as the next release: image, config and .env together. */
+export const keepRelease = ({ litellm }: Fabric, by: string): Step => ({
+  do: 'run',
+  host: litellm.host,
+  title: 'keep this as a release, for `fabric rollback litellm`',
+  script: [
+    `mkdir -p ${quote(RELEASES)}; cd ${quote(RELEASES)}`,
+    'n=$(($(ls | sort -n | tail -n 1) + 1))', // an empty folder counts from 0
+    'rm -rf .new; mkdir .new',
+    ...keptAs(litellm).map(([name, path]) => `cp -p ${quote(path)} .new/${name}`),
+    `printf '%s %s %s %s\\n' "$n" "$(date +%s)" ${quote(litellm.image)} ${quote(by)} >.new/release`,
+    `mv .new "$n"; echo "$n" >${quote(`${CURRENT}.new`)}; mv ${quote(`${CURRENT}.new`)} ${quote(CURRENT)}`,
+    `for d in $(ls | sort -n | head -n -${KEEP}); do rm -rf "$d"; done`,
+    'echo "release $n"',
+  ].join('\n'),
+  undo: 'nothing',
+});

@@ -1,0 +1,66 @@
+import type { Facts, Probe } from '../evidence.ts';
+import type { Fabric } from '../fabric.ts';
+import type { Plan, Step } from '../plan.ts';
+import { file, sealedFile } from '../probes/file.ts';
+import { FOUND } from '../probes/release.ts';
+import { configPath, ENV_MODE, ENV_OWNER, envPath, QUADLET, UNIT } from '../services/litellm.ts';
+import { quote } from '../shell.ts';
+import { STATE } from '../state.ts';
+import { closeFirewall } from './firewall.ts';
+import { needs as deployNeeds, questions } from './needs.ts';
+
+const owned = ({ litellm }: Fabric) => [
+  { path: QUADLET, probe: file(litellm.host, QUADLET) },
+  { path: configPath(litellm), probe: file(litellm.host, configPath(litellm)) },
+  { path: envPath(litellm), probe: sealedFile(litellm.host, envPath(litellm)) },
+];
+
+export const needs = (fabric: Fabric): readonly Probe<unknown>[] => [...deployNeeds(fabric), ...owned(fabric).map(({ probe }) => probe)];
+
+/** Takes away everything that deploying put there. The image stays: it is podman's. So does what fabric found: it is the user's. */
+export const plan = (fabric: Fabric, facts: Facts): Plan => {
+  const { host, directory } = fabric.litellm;
+  const kept = facts.know(questions(fabric).kept);
+  const removals = owned(fabric).flatMap(({ path, probe }): readonly Step[] => {
+    const was = facts.know(probe);
+    return was === null ? [] : [{ do: 'write', host, path, mode: ENV_MODE, owner: ENV_OWNER, was, now: null }];
+  });
+  const quadlet = facts.know(questions(fabric).quadlet);
+  const runs = quadlet !== null;
+  const stop: readonly Step[] = runs
+    ? [
+        {
+          do: 'run',
+          host,
+          title: `stop ${UNIT}`,
+          script: `systemctl stop ${UNIT}`,
+          undo: { script: `systemctl daemon-reload; systemctl start ${UNIT}` },
+        },
+      ]
+    : [];
+  const reload: readonly Step[] = runs
+    ? [
+        {
+          do: 'run',
+          host,
+          title: 'systemd forgets the unit',
+          script: `systemctl daemon-reload; systemctl reset-failed ${UNIT} 2>/dev/null || true`,
+          undo: 'nothing',
+        },
+      ]
+    : [];
+  const firewall = closeFirewall(fabric, facts);
+  const leftovers: readonly Step[] =
+    kept.releases.length > 0 || kept.current !== null
+      ? [
+          {
+            do: 'run',
+            host,
+            title: `delete the ${kept.releases.length} kept releases, with the keys in them${kept.found.length > 0 ? ` (${FOUND} stays: it was there before fabric)` : ''}`,
+            script: `rm -rf ${STATE}/litellm/releases ${STATE}/litellm/current; rmdir ${STATE}/litellm ${quote(directory)} 2>/dev/null || true`,
+            undo: 'impossible',
+          },
+        ]
+      : [];
+  return [...stop, ...firewall, ...removals, ...reload, ...leftovers];
+};

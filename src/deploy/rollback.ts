@@ -1,0 +1,92 @@
+import type { CheckId, Report } from '../check.ts';
+import { Refusal } from '../errors.ts';
+import type { Facts, Probe } from '../evidence.ts';
+import type { Fabric } from '../fabric.ts';
+import { gateList, type Plan, type Step } from '../plan.ts';
+import { image } from '../probes/container.ts';
+import { file, sealedFile } from '../probes/file.ts';
+import { CURRENT, FOUND, keptAs, type Previous, previousRelease, RELEASES } from '../probes/release.ts';
+import { quote } from '../shell.ts';
+import { activate } from './activate.ts';
+import { needs as deployNeeds, questions } from './needs.ts';
+import { hopeless } from './plan.ts';
+
+/** What must hold of whatever release runs. Which models it serves is that release's affair. */
+const OWN: readonly CheckId[] = [
+  'litellm/unit-active',
+  'litellm/host-network',
+  'litellm/liveliness',
+  'litellm/readiness',
+  'litellm/key-required',
+];
+
+/** Each kept file, and the one in force that it replaces. */
+const inForce = ({ litellm }: Fabric) =>
+  keptAs(litellm).map(([name, path]) => ({
+    name,
+    path,
+    probe: name === 'env' ? sealedFile(litellm.host, path) : file(litellm.host, path),
+  }));
+
+export const needs = (fabric: Fabric): readonly Probe<unknown>[] => [
+  ...deployNeeds(fabric),
+  previousRelease(fabric.litellm.host),
+  image(fabric.litellm.host, fabric.litellm.image),
+  ...inForce(fabric).map(({ probe }) => probe),
+];
+
+/** Back to the release before the one in force: image, config.yaml and .env together. Throws a Refusal where there is none. */
+export const plan = (fabric: Fabric, facts: Facts, before: Report): Plan => {
+  const { litellm } = fabric;
+  const { host } = litellm;
+  const previous = facts.know(previousRelease(host));
+  if (previous === null) {
+    const { found, releases } = facts.know(questions(fabric).kept);
+    throw new Refusal(`${host} keeps no release before the one in force (${releases.length} in all)`, {
+      next:
+        found.length > 0
+          ? [`what stood there before fabric came is kept in ${FOUND}: ${found.map((path) => path.slice(FOUND.length + 1)).join(', ')}`]
+          : [],
+    });
+  }
+  const restores = inForce(fabric).flatMap(({ name, path, probe }): readonly Step[] => {
+    const now = previous.files.get(name);
+    const was = facts.know(probe);
+    if (now === undefined || now.sha256 === was?.sha256) return [];
+    return [{ do: 'restore', host, path, mode: now.mode, owner: now.owner, from: `${RELEASES}/${previous.n}/${name}`, was, now }];
+  });
+  const must = gateList(
+    before,
+    before.results.filter(({ check }) => OWN.includes(check.id)).map(({ id }) => id),
+  );
+  const mine = must.must.filter(({ id }) => OWN.some((check) => id.startsWith(`${check}@`)));
+  return [
+    pull(host, previous),
+    ...restores,
+    activate(fabric),
+    {
+      do: 'gate',
+      host,
+      title: 'LiteLLM is up, answers and refuses strangers',
+      must: mine.map(({ id }) => ({ id, atWorst: litellm.masterKey === null ? 'warn' : 'pass' })),
+      unverified: must.unverified,
+      hopeless: hopeless(host),
+      withinSeconds: 60,
+    },
+    {
+      do: 'run',
+      host,
+      title: `release ${previous.n} is the one in force`,
+      script: `echo ${previous.n} >${quote(`${CURRENT}.new`)}; mv ${quote(`${CURRENT}.new`)} ${quote(CURRENT)}; echo "release ${previous.n}"`,
+      undo: 'nothing',
+    },
+  ];
+};
+
+const pull = (host: string, { image: name }: Previous): Step => ({
+  do: 'run',
+  host,
+  title: `pull ${name} unless it is there`,
+  script: `podman image exists ${quote(name)} || podman pull -q ${quote(name)}`,
+  undo: 'nothing',
+});

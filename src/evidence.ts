@@ -1,0 +1,98 @@
+import type { HostName } from './fabric.ts';
+import type { Content } from './secret.ts';
+
+/** Who was asked: a host of fabric.yaml. */
+export type Vantage = HostName;
+/** What an answer is written down under: chosen by its probe, stable, without white space: `file/flux/apps/litellm/.env`. */
+export type Key = string;
+
+/** Data, JSON through and through. Only `src/hosts` asks it. */
+export interface Question {
+  readonly at: Vantage;
+  readonly via: 'sh';
+  /** POSIX shell. It may show in `ps`, so it cannot hold a secret. */
+  readonly script: string;
+  /** Where a secret may stand. */
+  readonly stdin?: Content;
+  readonly sudo?: true;
+  /** After which the host ends it. 10 when absent. */
+  readonly seconds?: number;
+}
+
+/** Raw on purpose; no final newline. */
+export interface Answer {
+  readonly code: number;
+  readonly out: string;
+  readonly err: string;
+}
+/** What could not be known, and why. Never the same as "is not there". */
+export interface Lost {
+  readonly lost: 'unreachable' | 'login' | 'timeout' | 'unsupported' | 'unreadable';
+  readonly why: string;
+}
+/** Every answer of one vantage at one moment. `at`: seconds since 1970 by that vantage's own clock. */
+export interface Evidence {
+  readonly vantage: Vantage;
+  readonly at: number;
+  readonly answers: ReadonlyMap<Key, Answer | Lost>;
+}
+
+/** One narrow question and how to read its answer. `at` is the answering vantage's clock: readers turn times into ages. */
+export interface Probe<T> {
+  readonly key: Key;
+  readonly question: Question;
+  read(answer: Answer, at: number): T;
+}
+
+/** What was written down, read. `know` makes the case unknown when it cannot; `maybe` hands the reason over. */
+export interface Facts {
+  know<T>(probe: Probe<T>): T;
+  maybe<T>(probe: Probe<T>): T | Lost;
+}
+
+export const isLost = (value: unknown): value is Lost => typeof value === 'object' && value !== null && 'lost' in value && 'why' in value;
+
+/** Thrown by a reader, or by `know`: becomes `unknown`, never `fail`. */
+export class Unreadable extends Error {
+  readonly lost: Lost;
+  constructor(why: string, lost: Lost['lost'] = 'unreadable') {
+    super(why);
+    this.lost = { lost, why };
+  }
+}
+
+/** The output of a command that succeeded. Throws `Unreadable` with its exit code and first line of complaint otherwise. */
+export const succeeded = ({ code, out, err }: Answer): string => {
+  if (code === 0) return out;
+  const complaint = err.trim().split('\n')[0] || '(it said nothing)';
+  if (code === 124 || code === 137) throw new Unreadable('timed out', 'timeout');
+  if (code === 127) throw new Unreadable(complaint, 'unsupported');
+  throw new Unreadable(`exit ${code}: ${complaint}`);
+};
+
+/** Reads evidence through probes. Reading one that is not in `declared` is a bug, so that no case forgets to ask. */
+export const facts = (evidence: readonly Evidence[], declared: readonly Probe<unknown>[]): Facts => {
+  const heard = new Map(evidence.map((one) => [one.vantage, one]));
+  const allowed = new Set(declared.map(({ key, question }) => `${question.at} ${key}`));
+  const maybe = <T>(probe: Probe<T>): T | Lost => {
+    const { at } = probe.question;
+    if (!allowed.has(`${at} ${probe.key}`)) throw new Error(`bug: ${probe.key} at ${at} was read but is not in needs`);
+    const one = heard.get(at);
+    const answer = one?.answers.get(probe.key);
+    if (!one || !answer) return { lost: 'unreadable', why: `${probe.key} was not asked at ${at}` };
+    if (isLost(answer)) return answer;
+    try {
+      return probe.read(answer, one.at);
+    } catch (error) {
+      // Whatever a reader throws is a loss, not a crash: it met untrusted text.
+      const { lost, why } = error instanceof Unreadable ? error.lost : { lost: 'unreadable' as const, why: String(error) };
+      return { lost, why: `${probe.key} at ${at}: ${why}` };
+    }
+  };
+  const know = <T>(probe: Probe<T>): T => {
+    const value = maybe(probe);
+    if (isLost(value)) throw new Unreadable(value.why, value.lost);
+    return value;
+  };
+  return { know, maybe };
+};

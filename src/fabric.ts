@@ -1,0 +1,87 @@
+// The Fabric: fabric.yaml, validated. What should be true; all else is measured against it. `src/fabric/` makes one.
+
+/** A key of `hosts:`. Never `here`, which means this machine. */
+export type HostName = string;
+/** An IPv4 or IPv6 address, or a DNS name, without port. */
+export type Address = string;
+/** An IPv4 or IPv6 network, such as `100.64.0.0/10`. */
+export type Cidr = string;
+/** A name that can be an environment variable: `[A-Za-z_][A-Za-z0-9_]*`. */
+export type SecretName = string;
+/** `kind:rest`, as written in fabric.yaml. */
+export type SecretSource = { readonly from: 'env'; readonly name: string } | { readonly from: 'file'; readonly path: string };
+export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
+export type JsonObject = { readonly [key: string]: Json };
+
+export interface Fabric {
+  /** The file that this was read from: absolute path. */
+  readonly file: string;
+  readonly hosts: ReadonlyMap<HostName, Host>;
+  readonly tailnet: { readonly range: Cidr; readonly resolver: Address };
+  readonly litellm: Litellm;
+  readonly accept: readonly Accepted[];
+}
+
+export interface Host {
+  readonly name: HostName;
+  /** Where to connect. The name of the host when the file gives none: ssh_config may know it. */
+  readonly address: Address;
+  readonly user?: string;
+  readonly port?: number;
+  /** How root's questions are asked: through `sudo -n`, or not at all because the user is root. */
+  readonly become: 'sudo' | 'none';
+  /** `local`: this machine itself, without SSH. */
+  readonly client: 'openssh' | 'local';
+}
+
+export interface Litellm {
+  readonly host: HostName;
+  /** Absolute path of the folder that holds config.yaml and .env. */
+  readonly directory: string;
+  /** With a tag or a digest. */
+  readonly image: string;
+  readonly listen: { readonly address: Address; readonly port: number };
+  /** Networks that may connect. */
+  readonly allow: readonly Cidr[];
+  /** `null`: the file says in so many words that it goes without. */
+  readonly masterKey: SecretName | null;
+  /** What .env holds, by name. */
+  readonly secrets: ReadonlyMap<SecretName, SecretSource>;
+  readonly backends: readonly Backend[];
+  /** Alias → the model's alias that it stands for. */
+  readonly aliases: ReadonlyMap<string, string>;
+  /** Merged verbatim into LiteLLM's config.yaml. */
+  readonly config: JsonObject;
+}
+
+export interface Backend {
+  readonly name: string;
+  readonly kind: 'vllm' | 'ollama' | 'openrouter' | 'openai';
+  /** `http(s)://host:port` with an optional path, neither `/v1` nor a slash at the end. `null`: OpenRouter's own. */
+  readonly url: string | null;
+  readonly key: SecretName | null;
+  /** `none`: asking it costs nothing, so validate sends it real one-token completions. */
+  readonly cost: 'none' | 'paid';
+  readonly models: readonly Model[];
+}
+
+export interface Model {
+  /** What the backend calls it. */
+  readonly id: string;
+  /** What clients call it. */
+  readonly alias: string;
+  /** Tokens. */
+  readonly context: number | null;
+  /** Tokens: LiteLLM's default for requests that name none, not a cap. */
+  readonly maxTokens: number | null;
+}
+
+/** A risk somebody accepted: a finding again after `until`. */
+export interface Accepted {
+  readonly check: string;
+  /** Absent: every subject of the check. */
+  readonly subject?: string;
+  readonly reason: string;
+  /** The last day that it holds, `YYYY-MM-DD`. */
+  readonly until: string;
+}

@@ -1,0 +1,135 @@
+import { isLost } from '../evidence.ts';
+import type { Host } from '../fabric.ts';
+import type { Step } from '../plan.ts';
+import { type Keyring, spell } from '../secret.ts';
+import { quote } from '../shell.ts';
+import { STATE } from '../state.ts';
+import type { Connector } from './connector.ts';
+import { redactText } from './redact.ts';
+
+const journal = (run: string): string => `${STATE}/journal/${run}`;
+
+/** A step could not be done. The message is what the host said, redacted. */
+export class StepError extends Error {
+  /** The connection failed, not the step. */
+  readonly unreachable: boolean;
+  constructor(message: string, unreachable = false) {
+    super(message);
+    this.unreachable = unreachable;
+  }
+}
+
+/**
+ * Runs a script as root on the host, over the script's own stdin, so that nothing of it shows in `ps`. Returns its output.
+ * Throws StepError where it exits with another code than 0.
+ */
+export const asRoot = async (host: Host, connector: Connector, keyring: Keyring, script: string): Promise<string> => {
+  // The function is read whole before it runs, and its stdin is empty: no command can eat the rest of the script.
+  const text = `main() {\n${script}\n}\nmain </dev/null\n`;
+  const answer = await connector.exec(host.become === 'sudo' ? 'sudo -n sh -s' : 'sh -s', text);
+  if (isLost(answer)) throw new StepError(answer.why, true);
+  if (answer.code === 0) return redactText(answer.out, keyring);
+  const said = redactText(answer.err.trim() || answer.out.trim() || '(it said nothing)', keyring);
+  throw new StepError(`${host.name}: ${said} (exit ${answer.code})`);
+};
+
+type FileStep = Extract<Step, { readonly path: string }>;
+
+/** `set -eu`, and what every script that touches a file begins with: `path`, `dir`, `kept` (where the old file goes) and `tmp`. */
+const prologue = ({ path }: FileStep, run: string, n: number): string =>
+  [
+    'set -eu; umask 077; LC_ALL=C; export LC_ALL',
+    `path=${quote(path)}; dir=${quote(path.slice(0, path.lastIndexOf('/')) || '/')}; journal=${quote(journal(run))}; kept="$journal/${n}"`,
+  ].join('\n');
+
+/** Refuses where the file is not the one that was planned on. */
+const unchanged = (was: { readonly sha256: string } | null): string =>
+  was === null
+    ? 'if [ -e "$path" ] || [ -L "$path" ]; then echo "$path appeared since the plan was made: run again" >&2; exit 75; fi'
+    : [
+        'if [ -L "$path" ]; then echo "$path is a symbolic link: fabric does not write through links" >&2; exit 75; fi',
+        `if [ "$(sha256sum <"$path" | cut -c1-64)" != ${quote(was.sha256)} ]; then echo "$path changed since the plan was made: run again" >&2; exit 75; fi`,
+      ].join('\n');
+
+const KEEP = 'mkdir -p "$journal"; if [ -e "$path" ]; then cp -p "$path" "$kept"; else : >"$kept.absent"; fi';
+/** The folders that a runbook expects are made as everybody may enter them: the container's user has to. */
+const FOLDER = '(umask 022; mkdir -p "$dir")';
+/** Mode and owner are set while the file is still empty, and it appears under its name whole or not at all. */
+const replace = (mode: string, owner: string, fill: string): string =>
+  [
+    'tmp=$(mktemp "$dir/.fabric.XXXXXX")',
+    `trap 'rm -f "$tmp"' EXIT`,
+    `chown ${quote(owner)} "$tmp"; chmod ${quote(mode)} "$tmp"`,
+    fill,
+    'sync "$tmp" 2>/dev/null || true; mv -f "$tmp" "$path"; sync "$dir" 2>/dev/null || true',
+  ].join('\n');
+
+/** The script that does a step that touches a file, values spelled out and quoted. */
+const doFile = (step: FileStep, run: string, n: number, keyring: Keyring): string => {
+  const head = prologue(step, run, n);
+  switch (step.do) {
+    case 'write':
+      return step.now === null
+        ? [head, unchanged(step.was), KEEP, 'rm -f "$path"'].join('\n')
+        : [head, FOLDER, unchanged(step.was), KEEP, replace(step.mode, step.owner, `printf '%s' ${quote(step.now)} >"$tmp"`)].join('\n');
+    case 'restore':
+      return [
+        head,
+        `from=${quote(step.from)}`,
+        `[ "$(sha256sum <"$from" | cut -c1-64)" = ${quote(step.now.sha256)} ] || { echo "$from is not what the plan showed" >&2; exit 75; }`,
+        FOLDER,
+        unchanged(step.was),
+        KEEP,
+        replace(step.mode, step.owner, 'cat "$from" >"$tmp"'),
+      ].join('\n');
+    case 'patch':
+      return [
+        head,
+        FOLDER,
+        step.was === null
+          ? unchanged(null)
+          : '[ -f "$path" ] && [ ! -L "$path" ] || { echo "$path is gone, or is a link, since the plan was made: run again" >&2; exit 75; }',
+        KEEP,
+        'old=$path; [ -e "$old" ] || old=/dev/null',
+        replace(step.mode, step.owner, fillPatch(step, keyring)),
+      ].join('\n');
+    default:
+      return step satisfies never;
+  }
+};
+
+/** awk reads the edits first (beginning, tab, line), then the file: the first line so begun is replaced, its later twins go. */
+const fillPatch = ({ lines }: Extract<Step, { readonly do: 'patch' }>, keyring: Keyring): string => {
+  if (lines.length === 0) return 'cat "$old" >"$tmp"'; // mode or owner alone; awk's NR == FNR needs a first line
+  const edits = lines.map(({ begins, now }) => `${begins}\t${now === null ? '' : spell(now, keyring)}\n`).join('');
+  return `printf '%s' ${quote(edits)} | awk ${quote(PATCH)} - "$old" >"$tmp"`;
+};
+const PATCH = `NR == FNR { i = index($0, "\t"); b = substr($0, 1, i - 1); order[++count] = b; line[b] = substr($0, i + 1); next }
+{ for (k = 1; k <= count; k++) { b = order[k]; if (index($0, b) == 1) { if (!seen[b]++ && line[b] != "") print line[b]; next } } print }
+END { for (k = 1; k <= count; k++) { b = order[k]; if (!seen[b] && line[b] != "") print line[b] } }`;
+
+/** The script that puts the file back that the step replaced. A step that never began leaves nothing to undo. */
+const undoFile = (step: FileStep, run: string, n: number): string =>
+  [
+    prologue(step, run, n),
+    'if [ -e "$kept.absent" ]; then rm -f "$path"; exit 0; fi',
+    '[ -e "$kept" ] || exit 0',
+    'tmp=$(mktemp "$dir/.fabric.XXXXXX")',
+    `trap 'rm -f "$tmp"' EXIT`,
+    'chown --reference="$kept" "$tmp"; chmod --reference="$kept" "$tmp"; cat "$kept" >"$tmp"; mv -f "$tmp" "$path"',
+  ].join('\n');
+
+/** The script of a step, or of its taking back. A gate has none: it is a question, not a change. */
+export const scriptOf = (
+  step: Exclude<Step, { readonly do: 'gate' }>,
+  way: 'do' | 'undo',
+  run: string,
+  n: number,
+  keyring: Keyring,
+): string => {
+  if (step.do !== 'run') return way === 'do' ? doFile(step, run, n, keyring) : undoFile(step, run, n);
+  const preamble = 'set -eu; umask 077; LC_ALL=C; export LC_ALL';
+  if (way === 'do' || step.undo === 'again') return `${preamble}\n${step.script}`;
+  if (typeof step.undo === 'string') throw new Error(`bug: "${step.title}" cannot be taken back`);
+  return `${preamble}\n${step.undo.script}`;
+};

@@ -1,0 +1,110 @@
+import { createHash } from 'node:crypto';
+import type { Report, Result, ResultId } from './check.ts';
+import type { HostName } from './fabric.ts';
+import type { Content } from './secret.ts';
+
+/** A file as its host described it: hash taken there, text redacted and for showing only. `mode` in octal digits, `owner` as `user:group`. */
+export interface FileState {
+  readonly sha256: string;
+  readonly text: string;
+  readonly mode: string;
+  readonly owner: string;
+}
+
+/** In hex, of the text's UTF-8 bytes: what `sha256sum` says of the file. */
+export const sha256 = (text: string): string => createHash('sha256').update(text).digest('hex');
+
+/** How a `run` is taken back. */
+export type Undo =
+  | { readonly script: string }
+  /** An activation: run once more when the files are back. */
+  | 'again'
+  | 'nothing'
+  /** Said before anything starts. */
+  | 'impossible';
+
+/** What a result may have become at worst for the gate to pass. */
+export interface Must {
+  readonly id: ResultId;
+  readonly atWorst: 'pass' | 'warn';
+}
+
+/** A line of a file that others own too: the line so begun, appended when absent; `null` removes it. */
+export interface Line {
+  readonly begins: string;
+  readonly was: 'absent' | 'other';
+  readonly now: Content | null;
+}
+
+/** One change as data: shown, applied, undone. `write` is for files that fabric owns, `patch` for those it shares. */
+export type Step = { readonly host: HostName } & (
+  | {
+      readonly do: 'write';
+      readonly path: string;
+      readonly mode: string;
+      readonly owner: string;
+      readonly was: FileState | null;
+      /** `null` removes the file. */
+      readonly now: string | null;
+    }
+  | {
+      /** Puts a kept file back, from where the host keeps it. */
+      readonly do: 'restore';
+      readonly path: string;
+      readonly mode: string;
+      readonly owner: string;
+      readonly was: FileState | null;
+      readonly from: string;
+      readonly now: FileState;
+    }
+  | {
+      readonly do: 'patch';
+      readonly path: string;
+      readonly mode: string;
+      readonly owner: string;
+      /** Octal digits and user:group as found; `null`: the file is not there yet. */
+      readonly was: { readonly mode: string; readonly owner: string } | null;
+      readonly lines: readonly Line[];
+    }
+  | { readonly do: 'run'; readonly title: string; readonly script: string; readonly undo: Undo; readonly seconds?: number }
+  | {
+      readonly do: 'gate';
+      readonly title: string;
+      readonly must: readonly Must[];
+      /** Could not be asked from any vantage: left out, and shown. */
+      readonly unverified: readonly ResultId[];
+      /** A `fail` here ends the waiting: it does not heal by itself. */
+      readonly hopeless: readonly ResultId[];
+      readonly withinSeconds: number;
+    }
+);
+/** JSON through and through: what `--format json` prints is this. */
+export type Plan = readonly Step[];
+
+/** The gate's list, decided when the plan is made: our own conditions, which must pass, and whatever held before, which may not get worse. */
+export const gateList = (
+  before: Report,
+  own: readonly ResultId[],
+): { readonly must: readonly Must[]; readonly unverified: readonly ResultId[] } => {
+  const deaf = (result: Result): boolean =>
+    result.status === 'unknown' && result.lost.every(({ lost }) => lost === 'unreachable' || lost === 'unsupported');
+  return {
+    must: before.results.flatMap((result): readonly Must[] => {
+      if (deaf(result)) return [];
+      if (own.includes(result.id)) return [{ id: result.id, atWorst: 'pass' }];
+      return result.status === 'pass' || result.status === 'warn' ? [{ id: result.id, atWorst: result.status }] : [];
+    }),
+    unverified: before.results.filter((result) => deaf(result) && own.includes(result.id)).map(({ id }) => id),
+  };
+};
+
+/** The members of `must` that the report does not meet. */
+export const unmet = (must: readonly Must[], { results }: Report): readonly Result[] => {
+  const byId = new Map(results.map((result) => [result.id, result]));
+  return must.flatMap(({ id, atWorst }) => {
+    const result = byId.get(id);
+    if (!result) return [];
+    const good = result.status === 'pass' || result.status === 'accepted' || (result.status === 'warn' && atWorst === 'warn');
+    return good ? [] : [result];
+  });
+};

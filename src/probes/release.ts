@@ -1,0 +1,133 @@
+import { type Probe, succeeded } from '../evidence.ts';
+import type { HostName, Litellm } from '../fabric.ts';
+import type { FileState } from '../plan.ts';
+import { configPath, envPath, QUADLET } from '../services/litellm.ts';
+import { quote } from '../shell.ts';
+import { STATE } from '../state.ts';
+
+/** Where a host keeps what was deployed, one numbered folder a release: config.yaml, env, litellm.container, release. */
+export const RELEASES = `${STATE}/litellm/releases`;
+/** The number of the release that is in force. */
+export const CURRENT = `${STATE}/litellm/current`;
+/** What stood there before fabric came: kept, never touched again. */
+export const FOUND = `${STATE}/litellm/found`;
+/** The names in a release's folder of the files in force. */
+export const keptAs = (litellm: Litellm): readonly (readonly [name: string, path: string])[] => [
+  ['config.yaml', configPath(litellm)],
+  ['env', envPath(litellm)],
+  ['litellm.container', QUADLET],
+];
+
+export interface Release {
+  readonly n: number;
+  /** Seconds since 1970. */
+  readonly at: number;
+  readonly by: string;
+  readonly image: string;
+}
+export interface Kept {
+  readonly current: number | null;
+  /** The files on the host are those of the current release. */
+  readonly inForce: boolean;
+  readonly releases: readonly Release[];
+  /** Files of an earlier deployment that fabric kept. */
+  readonly found: readonly string[];
+  readonly lock: string | null;
+  readonly bytes: number;
+}
+
+/** What fabric keeps on the host.
+ *
+ *   current 2
+ *   inforce yes
+ *   release 2 1771400000 ghcr.io/berriai/litellm:v1.102.4 ann@laptop
+ *   found /var/lib/fabric/litellm/found/litellm.service
+ *   lock 0c1d 1771400900 ann@laptop
+ *   bytes 20480
+ */
+export const kept = (litellm: Litellm): Probe<Kept> => ({
+  key: 'fabric/kept',
+  question: {
+    at: litellm.host,
+    via: 'sh',
+    sudo: true,
+    script: [
+      `cd ${STATE} 2>/dev/null || exit 0`,
+      'if [ -e litellm/current ]; then c=$(cat litellm/current); echo "current $c"; d=litellm/releases/$c',
+      `  if ${keptAs(litellm)
+        .map(([name, path]) => `cmp -s "$d/${name}" ${quote(path)}`)
+        .join(' && ')}; then echo 'inforce yes'; fi`,
+      'fi',
+      'for f in litellm/releases/*/release; do if [ -e "$f" ]; then echo "release $(cat "$f")"; fi; done',
+      `for f in litellm/found/* litellm/found/.[!.]*; do if [ -e "$f" ]; then echo "found ${STATE}/$f"; fi; done`,
+      'if [ -s lock ]; then echo "lock $(cat lock)"; fi',
+      'echo "bytes $(du -sb . | cut -f1)"',
+    ].join('\n'),
+  },
+  read: (answer) => {
+    const lines = succeeded(answer).split('\n');
+    const after = (word: string): readonly string[] =>
+      lines.flatMap((line) => (line.startsWith(`${word} `) ? [line.slice(word.length + 1)] : []));
+    const [current] = after('current');
+    return {
+      current: current === undefined ? null : Number(current),
+      inForce: after('inforce').length > 0,
+      releases: after('release')
+        .map((line) => /^(\d+) (\d+) (\S+) (.*)$/.exec(line))
+        .flatMap((m) => (m ? [{ n: Number(m[1]), at: Number(m[2]), image: m[3] ?? '', by: m[4] ?? '' }] : []))
+        .sort((a, b) => a.n - b.n),
+      found: after('found'),
+      lock: after('lock')[0] ?? null,
+      bytes: Number(after('bytes')[0] ?? 0),
+    };
+  },
+});
+
+export interface Previous {
+  readonly n: number;
+  readonly image: string;
+  /** By its name in the release's folder. The text of `env` is its names alone. */
+  readonly files: ReadonlyMap<string, FileState>;
+}
+
+/** The release before the one in force, with its files; `env` without its values. `null`: there is none.
+ *
+ *   = 1 ghcr.io/berriai/litellm:v1.102.4
+ *   = config.yaml 644 root:root 9f86…
+ *   model_list:
+ */
+export const previousRelease = (at: HostName): Probe<Previous | null> => ({
+  key: 'fabric/previous-release',
+  question: {
+    at,
+    via: 'sh',
+    sudo: true,
+    script: [
+      `c=$(cat ${quote(CURRENT)} 2>/dev/null) && cd ${quote(RELEASES)} || { echo none; exit 0; }`,
+      'p=; for d in $(ls | sort -n); do if [ "$d" -lt "$c" ]; then p=$d; fi; done',
+      'if [ -z "$p" ]; then echo none; exit 0; fi',
+      'cd "$p"; echo "= $p $(cut -d" " -f3 release)"',
+      'for f in config.yaml env litellm.container; do',
+      `  echo "= $f $(stat -c '%a %U:%G' $f) $(sha256sum <$f | cut -c1-64)"`,
+      '  if [ $f = env ]; then sed -n "s/=.*/=/p" env; else cat $f; fi',
+      'done',
+    ].join('\n'),
+  },
+  read: (answer) => {
+    const text = succeeded(answer);
+    if (text.trim() === 'none') return null;
+    const [head = '', ...blocks] = text.split(/^= /m).slice(1);
+    const [n, image = ''] = head.trim().split(' ');
+    return {
+      n: Number(n),
+      image,
+      files: new Map(
+        blocks.map((block) => {
+          const cut = block.indexOf('\n');
+          const [name = '', mode = '', owner = '', sha256 = ''] = block.slice(0, cut).split(' ');
+          return [name, { mode, owner, sha256, text: block.slice(cut + 1) }];
+        }),
+      ),
+    };
+  },
+});

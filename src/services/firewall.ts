@@ -1,0 +1,98 @@
+// What firewalld's zones admit to one TCP port: pure judgements over parsed zones.
+import type { Cidr } from '../fabric.ts';
+import { within } from './network.ts';
+
+export interface RichRule {
+  readonly text: string;
+  /** `null`: from anywhere. */
+  readonly source: string | null;
+  readonly port: { readonly first: number; readonly last: number; readonly protocol: string } | null;
+  readonly action: 'accept' | 'other';
+}
+export interface Zone {
+  readonly name: string;
+  readonly target: string;
+  readonly interfaces: readonly string[];
+  readonly sources: readonly string[];
+  readonly services: readonly string[];
+  readonly ports: readonly { readonly first: number; readonly last: number; readonly protocol: string }[];
+  readonly rules: readonly RichRule[];
+}
+
+export interface FirewallSettings {
+  readonly defaultZone: string;
+  /** Published container ports are forwarded only where a rule says so. */
+  readonly strictForwardPorts: boolean;
+  /** Services, by name, that open the port. */
+  readonly services: readonly string[];
+}
+
+export interface Interface {
+  readonly name: string;
+  readonly addresses: readonly string[];
+}
+
+/** Bridges that containers and virtual machines stand on: nobody outside comes in there. */
+const LOCAL_BRIDGE = /^(podman|docker|br-|veth|cni|virbr|lxc|incus)/;
+
+/** The interface that carries the tailnet: by its address, since its name may be tailscale0, utun or ts0. */
+export const tailnetInterface = (interfaces: readonly Interface[], range: Cidr): Interface | undefined =>
+  interfaces.find(({ addresses }) => addresses.some((address) => within(address, range)));
+
+/** Interfaces by which a stranger may come: any that is neither the tailnet's nor a container bridge. */
+export const strangersInterfaces = (interfaces: readonly Interface[], range: Cidr): readonly Interface[] => {
+  const tailnet = tailnetInterface(interfaces, range);
+  return interfaces.filter((one) => one !== tailnet && !LOCAL_BRIDGE.test(one.name));
+};
+
+/** The zone that an interface lands in: its own, else the default one. */
+export const zoneOf = (name: string | undefined, zones: readonly Zone[], defaultZone: string): Zone | undefined =>
+  zones.find(({ interfaces }) => name !== undefined && interfaces.includes(name)) ?? zones.find((zone) => zone.name === defaultZone);
+
+/** One thing that opens the port in a zone, and the command that closes it. */
+export interface Opening {
+  readonly what: string;
+  /** `null`: from anywhere. */
+  readonly source: Cidr | null;
+  readonly close: string;
+}
+
+const covers = (range: { readonly first: number; readonly last: number; readonly protocol: string }, port: number): boolean =>
+  range.protocol === 'tcp' && range.first <= port && port <= range.last;
+
+/** Everything that opens the TCP port in a zone. */
+export const openings = (zone: Zone, port: number, settings: FirewallSettings): readonly Opening[] => {
+  const firewall = `firewall-cmd --zone=${zone.name}`;
+  const both = (change: string): string => `${firewall} ${change} && ${firewall} --permanent ${change}`;
+  return [
+    ...(zone.target === 'ACCEPT'
+      ? [
+          {
+            what: `zone ${zone.name} accepts everything`,
+            source: null,
+            close: `move the interface out of the zone ${zone.name}: firewall-cmd --permanent --zone=public --change-interface=…`,
+          },
+        ]
+      : []),
+    ...zone.ports
+      .filter((range) => covers(range, port))
+      .map(({ first, last }) => {
+        const text = `${first}${last === first ? '' : `-${last}`}/tcp`;
+        return { what: `zone ${zone.name} opens ${text}`, source: null, close: both(`--remove-port=${text}`) };
+      }),
+    ...zone.services
+      .filter((service) => settings.services.includes(service))
+      .map((service) => ({
+        what: `zone ${zone.name} admits the service ${service}, which has port ${port}`,
+        source: null,
+        close: both(`--remove-service=${service}`),
+      })),
+    ...zone.rules
+      .filter(({ action, port: range }) => action === 'accept' && range !== null && covers(range, port))
+      .map(({ text, source }) => ({ what: `zone ${zone.name} has: ${text}`, source, close: both(`--remove-rich-rule='${text}'`) })),
+  ];
+};
+
+/** Whether the zone lets a network connect to the port. */
+export const admits = (zone: Zone | undefined, network: Cidr, port: number, settings: FirewallSettings): boolean =>
+  zone !== undefined && openings(zone, port, settings).some(({ source }) => source === null || within(network, source));

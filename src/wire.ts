@@ -1,0 +1,133 @@
+// The evidence format, and the one script that asks a host everything. A fixture is this format too.
+//
+//   #fabric-evidence/1 akira 1771400000
+//   = unit/litellm 0
+//   ? 1f0c2a9b33de
+//   | ActiveState=active
+//   ! a line of stderr
+//   = file/etc/shadow login
+//   ! sudo: a password is required
+//   . end
+import { createHash } from 'node:crypto';
+import { type Answer, type Evidence, isLost, type Key, type Lost, type Question, type Vantage } from './evidence.ts';
+import type { Content } from './secret.ts';
+import { quote } from './shell.ts';
+
+const HEADER = '#fabric-evidence/1';
+/** Bytes an answer; a longer one is lost, never cut. */
+export const LIMIT = 1_048_576;
+/** Seconds a probe may take unless it says otherwise. */
+const PATIENCE = 10;
+/** Probes that run side by side on one host. */
+const ABREAST = 24;
+
+/** One POSIX script for the stdin of `sh -s`. Root's questions share one inner `sudo -n sh -s`; refused, only they are lost (`login`). */
+export const encodeScript = (vantage: Vantage, questions: ReadonlyMap<Key, Question>, spell: (content: Content) => string): string => {
+  const plain = [...questions].filter(([, { sudo }]) => !sudo);
+  const root = [...questions].filter(([, { sudo }]) => sudo);
+  return [
+    `printf '%s %s %s\\n' ${quote(HEADER)} ${quote(vantage)} "$(date +%s)"`,
+    ...(root.length === 0
+      ? []
+      : [
+          'r=$(mktemp -d) || exit 70',
+          `trap 'rm -rf "$r"' EXIT`,
+          `printf '%s' ${quote(`${sections(root, spell)}\n`)} | sudo -n sh -s >"$r/out" 2>"$r/err" &`,
+          'j=$!',
+        ]),
+    `(\n${sections(plain, spell)}\n)`,
+    ...(root.length === 0
+      ? []
+      : [
+          'if wait "$j"; then cat "$r/out"; else',
+          '  why=$(head -n 1 "$r/err")',
+          ...root.map(([key]) => `  printf '= %s login\\n! %s\\n' ${quote(key)} "$why"`),
+          'fi',
+        ]),
+    `echo '. end'`,
+    '',
+  ].join('\n');
+};
+
+const sections = (asked: readonly (readonly [Key, Question])[], spell: (content: Content) => string): string =>
+  [
+    'LC_ALL=C PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin; export LC_ALL PATH; umask 077; d=$(mktemp -d) || exit 70',
+    `trap 'rm -rf "$d"' EXIT`,
+    // p NUMBER SECONDS SCRIPT: what is over the limit is read no further, so that nothing fills the host's disk.
+    `p() { { { timeout -k 1 "$2" sh -c "$3"; echo $? >"$d/$1.code"; } 2>&3 | head -c ${LIMIT + 1} >"$d/$1.out"; } 3>&1 | head -c 65536 >"$d/$1.err"; }`,
+    ...asked.flatMap(([, { script, stdin, seconds }], n) => {
+      const run = `p ${n} ${seconds ?? PATIENCE} ${quote(script)}`;
+      const line = stdin === undefined ? `${run} </dev/null &` : `printf '%s' ${quote(spell(stdin))} | ${run} &`;
+      return (n + 1) % ABREAST === 0 ? [line, 'wait'] : [line];
+    }),
+    'wait',
+    `s() { printf '= %s ' "$2"; if [ "$(wc -c <"$d/$1.out")" -gt ${LIMIT} ]; then printf 'unreadable\\n! longer than ${LIMIT} bytes\\n'; return; fi`,
+    `  cat "$d/$1.code" 2>/dev/null || echo unreadable; sed 's/^/| /' "$d/$1.out"; echo; sed 's/^/! /' "$d/$1.err"; echo; }`,
+    ...asked.map(([key], n) => `s ${n} ${quote(key)}`),
+  ].join('\n');
+
+const REASONS: ReadonlyMap<string, Lost['lost']> = new Map(
+  (['unreachable', 'login', 'timeout', 'unsupported', 'unreadable'] as const).map((one) => [one, one]),
+);
+
+/** Reads the format. Throws where it is not the format, or is cut short: a missing `. end` is an error, not an empty answer. */
+export const decode = (stream: string): Evidence => {
+  const lines = stream.split('\n');
+  const [mark, vantage, at] = lines.shift()?.split(' ') ?? [];
+  if (mark !== HEADER || !vantage) throw new Error(`not an evidence stream: it begins ${JSON.stringify(stream.slice(0, 60))}`);
+  const answers = new Map<Key, Answer | Lost>();
+  let key = '';
+  let verdict = '';
+  let out: string[] = [];
+  let err: string[] = [];
+  const flush = (): void => {
+    const lost = REASONS.get(verdict);
+    if (key) answers.set(key, lost ? { lost, why: err.join('\n') } : { code: Number(verdict), out: out.join('\n'), err: err.join('\n') });
+    out = [];
+    err = [];
+  };
+  for (const line of lines) {
+    if (line === '. end') {
+      flush();
+      return { vantage, at: Number(at), answers };
+    }
+    if (line.startsWith('= ')) {
+      flush();
+      [, key = '', verdict = ''] = line.split(' ');
+    } else if (line.startsWith('| ')) out.push(line.slice(2));
+    else if (line.startsWith('! ')) err.push(line.slice(2));
+  }
+  throw new Error(`the answers of ${vantage} are cut short after ${JSON.stringify(key)}`);
+};
+
+/** Twelve hex digits that change when a question does, so that a recording cannot outlive the question it answers. */
+export const questionMark = (question: Question): string =>
+  createHash('sha256').update(JSON.stringify(question)).digest('hex').slice(0, 12);
+
+/** The format, from evidence: what `--record` writes. The questions are noted by their marks. */
+export const encode = ({ vantage, at, answers }: Evidence, questions: ReadonlyMap<Key, Question>): string =>
+  [
+    `${HEADER} ${vantage} ${at}`,
+    ...[...answers].flatMap(([key, answer]) => {
+      const question = questions.get(key);
+      const mark = question ? [`? ${questionMark(question)}`] : [];
+      const prefixed = (prefix: string, text: string): readonly string[] =>
+        text === '' ? [] : text.split('\n').map((line) => `${prefix} ${line}`);
+      return isLost(answer)
+        ? [`= ${key} ${answer.lost}`, ...mark, ...prefixed('!', answer.why)]
+        : [`= ${key} ${answer.code}`, ...mark, ...prefixed('|', answer.out), ...prefixed('!', answer.err)];
+    }),
+    '. end',
+    '',
+  ].join('\n');
+
+/** The marks in a recording, by key. */
+export const marks = (stream: string): ReadonlyMap<Key, string> => {
+  const found = new Map<Key, string>();
+  let key = '';
+  for (const line of stream.split('\n')) {
+    if (line.startsWith('= ')) key = line.split(' ')[1] ?? '';
+    else if (line.startsWith('? ')) found.set(key, line.slice(2));
+  }
+  return found;
+};

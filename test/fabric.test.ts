@@ -1,0 +1,742 @@
+import { describe, expect, test } from 'vitest';
+import { Refusal } from '../src/errors.ts';
+import { findFabric, loadFabric } from '../src/fabric/find.ts';
+import { parse, problemText } from '../src/fabric/parse.ts';
+import type { Fabric } from '../src/fabric.ts';
+
+const file = '/ops/fabric.yaml';
+const problems = (text: string): readonly string[] => {
+  const parsed = parse(text, file);
+  return 'fabric' in parsed ? [] : parsed.problems.map((problem) => problemText('f', problem));
+};
+
+const full = `
+hosts:
+  akira: &host
+    address: 100.64.0.14
+    user: ops
+    port: 2222
+    become: none
+    client: openssh
+  motoko: *host
+  here-too: { client: local }
+  rooty: { user: root, address: fd7a:115c:a1e0::14 }
+tailnet:
+  range: 100.64.0.0/16
+  resolver: 100.100.100.101
+litellm:
+  host: akira
+  directory: /opt/litellm
+  image: ghcr.io/berriai/litellm:v1.102.4@sha256:${'0a'.repeat(32)}
+  listen: "[fd7a:115c:a1e0::14]:4001"
+  allow: [100.64.0.0/10, "fd7a:115c:a1e0::/48"]
+  master_key: MASTER
+  secrets:
+    MASTER: env:LITELLM_MASTER_KEY
+    OPENROUTER_API_KEY: file:~/.secrets/openrouter
+    RELATIVE: file:secrets/key
+    ABSOLUTE: file:/etc/secrets/a key
+  backends:
+    vllm:
+      kind: vllm
+      url: http://127.0.0.1:8000//v1/
+      cost: paid
+      models:
+        - id: qwen2.5-7b
+          alias: akira/qwen2.5-7b
+          context: 32768
+          max_tokens: 2048
+        - id: bge-m3
+    router:
+      kind: openrouter
+      key: OPENROUTER_API_KEY
+      models: [{ id: perplexity/sonar }]
+    ollama:
+      kind: ollama
+      url: https://[::1]:11434/ollama/
+      models: [{ id: "llama3:70b" }]
+    remote:
+      kind: openai
+      url: http://wintermute/v1
+      key: RELATIVE
+      models: [{ id: gpt, max_tokens: 1 }]
+  aliases:
+    default: akira/qwen2.5-7b
+    other: from-config
+  config:
+    model_list: [{ model_name: from-config }]
+    router_settings: { retries: 1.5, text: "two\\nlines", none: null, on: true }
+accept:
+  - check: litellm/exposure
+    subject: akira
+    reason: the zone is left to another team
+    until: 2027-01-31
+  - { check: host/firewall, reason: "known", until: "2028-02-29" }
+`;
+
+const whole: Fabric = {
+  file,
+  hosts: new Map([
+    ['akira', { name: 'akira', address: '100.64.0.14', user: 'ops', port: 2222, become: 'none', client: 'openssh' }],
+    ['motoko', { name: 'motoko', address: '100.64.0.14', user: 'ops', port: 2222, become: 'none', client: 'openssh' }],
+    ['here-too', { name: 'here-too', address: 'here-too', become: 'sudo', client: 'local' }],
+    ['rooty', { name: 'rooty', address: 'fd7a:115c:a1e0::14', user: 'root', become: 'none', client: 'openssh' }],
+  ]),
+  tailnet: { range: '100.64.0.0/16', resolver: '100.100.100.101' },
+  litellm: {
+    host: 'akira',
+    directory: '/opt/litellm',
+    image: `ghcr.io/berriai/litellm:v1.102.4@sha256:${'0a'.repeat(32)}`,
+    listen: { address: 'fd7a:115c:a1e0::14', port: 4001 },
+    allow: ['100.64.0.0/10', 'fd7a:115c:a1e0::/48'],
+    masterKey: 'MASTER',
+    secrets: new Map([
+      ['MASTER', { from: 'env', name: 'LITELLM_MASTER_KEY' }],
+      ['OPENROUTER_API_KEY', { from: 'file', path: '~/.secrets/openrouter' }],
+      ['RELATIVE', { from: 'file', path: '/ops/secrets/key' }],
+      ['ABSOLUTE', { from: 'file', path: '/etc/secrets/a key' }],
+    ]),
+    backends: [
+      {
+        name: 'vllm',
+        kind: 'vllm',
+        url: 'http://127.0.0.1:8000',
+        key: null,
+        cost: 'paid',
+        models: [
+          { id: 'qwen2.5-7b', alias: 'akira/qwen2.5-7b', context: 32768, maxTokens: 2048 },
+          { id: 'bge-m3', alias: 'bge-m3', context: null, maxTokens: null },
+        ],
+      },
+      {
+        name: 'router',
+        kind: 'openrouter',
+        url: null,
+        key: 'OPENROUTER_API_KEY',
+        cost: 'paid',
+        models: [{ id: 'perplexity/sonar', alias: 'perplexity/sonar', context: null, maxTokens: 4096 }],
+      },
+      {
+        name: 'ollama',
+        kind: 'ollama',
+        url: 'https://[::1]:11434/ollama',
+        key: null,
+        cost: 'none',
+        models: [{ id: 'llama3:70b', alias: 'llama3:70b', context: null, maxTokens: null }],
+      },
+      {
+        name: 'remote',
+        kind: 'openai',
+        url: 'http://wintermute',
+        key: 'RELATIVE',
+        cost: 'paid',
+        models: [{ id: 'gpt', alias: 'gpt', context: null, maxTokens: 1 }],
+      },
+    ],
+    aliases: new Map([
+      ['default', 'akira/qwen2.5-7b'],
+      ['other', 'from-config'],
+    ]),
+    config: {
+      model_list: [{ model_name: 'from-config' }],
+      router_settings: { retries: 1.5, text: 'two\nlines', none: null, on: true },
+    },
+  },
+  accept: [
+    { check: 'litellm/exposure', subject: 'akira', reason: 'the zone is left to another team', until: '2027-01-31' },
+    { check: 'host/firewall', reason: 'known', until: '2028-02-29' },
+  ],
+};
+
+const minimal = `hosts:
+  akira:
+litellm:
+  host: akira
+  image: litellm:1
+  secrets:
+    LITELLM_MASTER_KEY: env:KEY
+  backends:
+    vllm:
+      kind: vllm
+      url: http://127.0.0.1:8000
+      models:
+        - id: qwen
+`;
+
+const defaults: Fabric = {
+  file,
+  hosts: new Map([['akira', { name: 'akira', address: 'akira', become: 'sudo', client: 'openssh' }]]),
+  tailnet: { range: '100.64.0.0/10', resolver: '100.100.100.100' },
+  litellm: {
+    host: 'akira',
+    directory: '/flux/apps/litellm',
+    image: 'litellm:1',
+    listen: { address: '0.0.0.0', port: 4000 },
+    allow: ['100.64.0.0/10'],
+    masterKey: 'LITELLM_MASTER_KEY',
+    secrets: new Map([['LITELLM_MASTER_KEY', { from: 'env', name: 'KEY' }]]),
+    backends: [
+      {
+        name: 'vllm',
+        kind: 'vllm',
+        url: 'http://127.0.0.1:8000',
+        key: null,
+        cost: 'none',
+        models: [{ id: 'qwen', alias: 'qwen', context: null, maxTokens: null }],
+      },
+    ],
+    aliases: new Map(),
+    config: {},
+  },
+  accept: [],
+};
+
+const sentence = 'none: everyone who can connect is an administrator';
+const hidden = 'something else (not shown: it may be a secret)';
+const name = 'a host name (letters, digits, ".", "_" and "-", first a letter or digit)';
+const model = 'a model\'s name (letters, digits and any of "._:/@+-", first a letter or digit)';
+const path = 'an absolute path of letters, digits, ".", "_" and "-", without ".." or a slash at the end';
+const image = 'an image with a tag or a digest, such as ghcr.io/berriai/litellm:v1.102.4';
+const listen = 'an IP address and a port, such as 0.0.0.0:4000 or [::]:4000';
+const url = 'an http or https address, such as http://127.0.0.1:8000';
+const address = 'an IP address or a DNS name';
+const user = 'a user\'s name (letters, digits, ".", "_" and "-", first a letter or "_")';
+
+/** What is replaced in the minimal file, by what, and every problem that this makes. */
+const bad: readonly (readonly [title: string, was: string, now: string, ...problems: string[]])[] = [
+  // YAML
+  ['an empty file', minimal, '', 'f:1:1: expected a mapping with hosts and litellm, found nothing'],
+  ['only a comment', minimal, '# later\n', 'f:1:1: expected a mapping with hosts and litellm, found nothing'],
+  ['a list', minimal, '- akira\n', 'f:1:1: expected a mapping with hosts and litellm, found a list'],
+  ['a text', minimal, 'akira\n', 'f:1:1: expected a mapping with hosts and litellm, found "akira"'],
+  ['a tab', '  akira:', '\takira:', 'f:2:1: Tabs are not allowed as indentation'],
+  ['an open bracket', 'litellm:1', '[1', 'f:6:3: Flow sequence in block collection must be sufficiently indented and end with a ]'],
+  ['an unknown anchor', 'env:KEY', '*hunter2', 'f:7:25: Unresolved alias (the anchor must be set before the alias)'],
+  ['an endless anchor', '  akira:\n', '  akira: &a\n    user: *a\n', 'f:3:11: An alias inside of what it stands for'],
+  ['a tag', 'env:KEY', '!hunter2 x', 'f:7:25: Unresolved tag'],
+  [
+    'a second document',
+    '  host: akira',
+    '---\nhost: akira',
+    'f:4:1: Source contains multiple documents; please use YAML.parseAllDocuments()',
+  ],
+  [
+    'the sentence without quotes',
+    '  host: akira',
+    `  host: akira\n  master_key: ${sentence}`,
+    'f:5:15: Nested mappings are not allowed in compact mappings (a text with ": " in it needs quotes)',
+  ],
+  [
+    'a duplicate key beside another problem',
+    '  host: akira',
+    '  host: akira\n  host: akria',
+    'f:5:3: Map keys must be unique',
+    'f:5:9 litellm.host: expected the name of a host in hosts, found "akria" (did you mean "akira"?)',
+  ],
+  [
+    'a merge key',
+    '  akira:',
+    '  akira:\n    <<: {}',
+    'f:3:5 hosts.akira["<<"]: expected every key written out (merge keys are not supported), found "<<"',
+  ],
+  ['a name of JavaScript', '  akira:', '  akira:\n  __proto__:', 'f:3:3 hosts.__proto__: expected another name, found "__proto__"'],
+  [
+    'no JSON',
+    '  host: akira',
+    '  host: akira\n  config: {a: [.nan]}',
+    'f:5:15 litellm.config.a: expected what JSON can hold, found a list',
+  ],
+  // shape
+  ['no litellm', minimal, 'hosts: {akira: {}}', 'f:1:1 litellm: expected a mapping, found nothing'],
+  [
+    'an unknown section',
+    'hosts:',
+    'host: 1\nhosts:',
+    'f:1:1 host: expected one of hosts, tailnet, litellm, accept, found "host" (did you mean "hosts"?)',
+  ],
+  [
+    'an unknown key',
+    '  akira:',
+    '  akira:\n    usr: ops',
+    'f:3:5 hosts.akira.usr: expected one of address, user, port, become, client, found "usr" (did you mean "user"?)',
+  ],
+  [
+    'an unknown key far from all',
+    '  akira:',
+    '  akira:\n    password: ops',
+    'f:3:5 hosts.akira.password: expected one of address, user, port, become, client, found "password"',
+  ],
+  [
+    'a key with swapped letters, in another case',
+    '  akira:',
+    '  akira:\n    Prot: 22',
+    'f:3:5 hosts.akira.Prot: expected one of address, user, port, become, client, found "Prot" (did you mean "port"?)',
+  ],
+  ['a missing key', '  image: litellm:1\n', '', `f:3:1 litellm.image: expected ${image}, found nothing`],
+  ['a missing key in a list', 'id: qwen', 'alias: qwen', `f:13:11 litellm.backends.vllm.models[0].id: expected ${model}, found nothing`],
+  ['an empty value', '  akira:', '  akira:\n    user:', `f:3:10 hosts.akira.user: expected ${user}, found nothing`],
+  ['a number for a text', '  akira:', '  akira:\n    user: 1000', `f:3:11 hosts.akira.user: expected ${user}, found 1000`],
+  ['a list for a mapping', '  akira:', '  akira: []', 'f:2:10 hosts.akira: expected a mapping, found an empty list'],
+  [
+    'two problems through one anchor',
+    '  akira:',
+    '  akira: &a {port: 0}\n  motoko: *a',
+    'f:2:20 hosts.akira.port: expected a port from 1 to 65535, found 0',
+    'f:2:20 hosts.motoko.port: expected a port from 1 to 65535, found 0',
+  ],
+  // hosts
+  [
+    'a host called here',
+    '  akira:',
+    '  akira:\n  here:',
+    'f:3:3 hosts.here: expected another name ("here" means this machine), found "here"',
+  ],
+  ['a host name with a space', '  akira:', '  akira:\n  a b:', `f:3:3 hosts["a b"]: expected ${name}, found "a b"`],
+  [
+    'a wrong host with a wrong name',
+    '  akira:',
+    '  akira:\n  $(x): {port: 0}',
+    `f:3:3 hosts["$(x)"]: expected ${name}, found "$(x)"`,
+    'f:3:16 hosts["$(x)"].port: expected a port from 1 to 65535, found 0',
+  ],
+  [
+    'a URL for an address',
+    '  akira:',
+    '  akira:\n    address: http://x',
+    `f:3:14 hosts.akira.address: expected ${address}, found "http://x"`,
+  ],
+  [
+    'an address that is an option',
+    '  akira:',
+    '  akira:\n    address: -oX',
+    `f:3:14 hosts.akira.address: expected ${address}, found "-oX"`,
+  ],
+  [
+    'an address that is no IP',
+    '  akira:',
+    '  akira:\n    address: 100.64.0.256',
+    `f:3:14 hosts.akira.address: expected ${address}, found "100.64.0.256"`,
+  ],
+  [
+    'an address with a zone',
+    '  akira:',
+    '  akira:\n    address: fe80::1%eth0',
+    `f:3:14 hosts.akira.address: expected ${address}, found "fe80::1%eth0"`,
+  ],
+  ['a user with a command', '  akira:', '  akira:\n    user: $(id)', `f:3:11 hosts.akira.user: expected ${user}, found "$(id)"`],
+  ['a port too high', '  akira:', '  akira:\n    port: 65536', 'f:3:11 hosts.akira.port: expected a port from 1 to 65535, found 65536'],
+  [
+    'a port beyond numbers',
+    '  akira:',
+    '  akira:\n    port: 1e20',
+    'f:3:11 hosts.akira.port: expected a port from 1 to 65535, found 100000000000000000000',
+  ],
+  ['half a port', '  akira:', '  akira:\n    port: 22.5', 'f:3:11 hosts.akira.port: expected a port from 1 to 65535, found 22.5'],
+  ['a port in quotes', '  akira:', '  akira:\n    port: "22"', 'f:3:11 hosts.akira.port: expected a port from 1 to 65535, found "22"'],
+  [
+    'an unknown choice',
+    '  akira:',
+    '  akira:\n    become: sudoo',
+    'f:3:13 hosts.akira.become: expected sudo or none, found "sudoo" (did you mean "sudo"?)',
+  ],
+  ['a client to come', '  akira:', '  akira:\n    client: ssh2', 'f:3:13 hosts.akira.client: expected openssh or local, found "ssh2"'],
+  // tailnet, allow
+  [
+    'a network with host bits',
+    'litellm:\n',
+    'tailnet:\n  range: 100.64.0.1/10\nlitellm:\n',
+    'f:4:10 tailnet.range: expected a network without host bits, found "100.64.0.1/10" (did you mean "100.64.0.0/10"?)',
+  ],
+  [
+    'a resolver by name',
+    'litellm:\n',
+    'tailnet:\n  resolver: dns\nlitellm:\n',
+    'f:4:13 tailnet.resolver: expected an IP address, found "dns"',
+  ],
+  [
+    'nobody allowed',
+    '  host: akira',
+    '  host: akira\n  allow: []',
+    'f:5:10 litellm.allow: expected at least one network, found an empty list',
+  ],
+  [
+    'networks that are none',
+    '  host: akira',
+    '  host: akira\n  allow: [100.64.0.0, 100.64.0.0/33, "fd7a::1:2/64", "::ffff:1.2.3.4/120", "::/0"]',
+    'f:5:11 litellm.allow[0]: expected a network such as 100.64.0.0/10, found "100.64.0.0"',
+    'f:5:23 litellm.allow[1]: expected a network such as 100.64.0.0/10, found "100.64.0.0/33"',
+    'f:5:38 litellm.allow[2]: expected a network without host bits, found "fd7a::1:2/64" (did you mean "fd7a::/64"?)',
+    'f:5:54 litellm.allow[3]: expected a network without host bits, found "::ffff:1.2.3.4/120" (did you mean "::ffff:102:300/120"?)',
+  ],
+  // litellm
+  [
+    'a host not in hosts',
+    'host: akira',
+    'host: akria',
+    'f:4:9 litellm.host: expected the name of a host in hosts, found "akria" (did you mean "akira"?)',
+  ],
+  ['a relative directory', '  host: akira', '  host: akira\n  directory: flux', `f:5:14 litellm.directory: expected ${path}, found "flux"`],
+  [
+    'a directory with ..',
+    '  host: akira',
+    '  host: akira\n  directory: /flux/../etc',
+    `f:5:14 litellm.directory: expected ${path}, found "/flux/../etc"`,
+  ],
+  ['the root', '  host: akira', '  host: akira\n  directory: /', `f:5:14 litellm.directory: expected ${path}, found "/"`],
+  [
+    'a slash at the end',
+    '  host: akira',
+    '  host: akira\n  directory: /flux/',
+    `f:5:14 litellm.directory: expected ${path}, found "/flux/"`,
+  ],
+  [
+    'a system folder',
+    '  host: akira',
+    '  host: akira\n  directory: /etc',
+    'f:5:14 litellm.directory: expected a folder of its own, not one of the system, found "/etc"',
+  ],
+  [
+    'an image without a tag',
+    'litellm:1',
+    'registry:5000/litellm',
+    `f:5:10 litellm.image: expected ${image}, found "registry:5000/litellm"`,
+  ],
+  ['an image with half a digest', 'litellm:1', 'litellm@sha256:abc', `f:5:10 litellm.image: expected ${image}, found "litellm@sha256:abc"`],
+  ['an image with a command', 'litellm:1', 'litellm:1;id', `f:5:10 litellm.image: expected ${image}, found "litellm:1;id"`],
+  [
+    'listening on a name',
+    '  host: akira',
+    '  host: akira\n  listen: akira:4000',
+    `f:5:11 litellm.listen: expected ${listen}, found "akira:4000"`,
+  ],
+  [
+    'listening without a port',
+    '  host: akira',
+    '  host: akira\n  listen: 0.0.0.0',
+    `f:5:11 litellm.listen: expected ${listen}, found "0.0.0.0"`,
+  ],
+  [
+    'listening on v6 without brackets',
+    '  host: akira',
+    '  host: akira\n  listen: :::4000',
+    `f:5:11 litellm.listen: expected ${listen}, found ":::4000"`,
+  ],
+  [
+    'listening on port 65536',
+    '  host: akira',
+    '  host: akira\n  listen: 0.0.0.0:65536',
+    `f:5:11 litellm.listen: expected ${listen}, found "0.0.0.0:65536"`,
+  ],
+  // secrets
+  [
+    'a secret for its source',
+    'env:KEY',
+    'hunter2',
+    `f:7:25 litellm.secrets.LITELLM_MASTER_KEY: expected env:NAME or file:PATH, found ${hidden}`,
+  ],
+  [
+    'a number for a source',
+    'env:KEY',
+    '12345678',
+    `f:7:25 litellm.secrets.LITELLM_MASTER_KEY: expected env:NAME or file:PATH, found ${hidden}`,
+  ],
+  [
+    'a mapping for a source',
+    'env:KEY',
+    '{"hunter2\\n": "hunter2\\n"}',
+    `f:7:25 litellm.secrets.LITELLM_MASTER_KEY: expected env:NAME or file:PATH, found ${hidden}`,
+    `f:7:39 litellm.secrets.LITELLM_MASTER_KEY: expected one line of text, without control characters, found ${hidden}`,
+  ],
+  [
+    'a mapping for the master key',
+    '  host: akira',
+    '  host: akira\n  master_key: {"hunter2\\n": "hunter2\\n"}',
+    `f:5:15 litellm.master_key: expected the name of a secret in litellm.secrets, or "${sentence}", found ${hidden}`,
+    `f:5:29 litellm.master_key: expected one line of text, without control characters, found ${hidden}`,
+  ],
+  ['no source', 'env:KEY', '', 'f:7:25 litellm.secrets.LITELLM_MASTER_KEY: expected env:NAME or file:PATH, found nothing'],
+  [
+    'a home of somebody else',
+    'env:KEY',
+    'file:~root/x',
+    `f:7:25 litellm.secrets.LITELLM_MASTER_KEY: expected env:NAME or file:PATH, found ${hidden}`,
+  ],
+  [
+    'a path with a control character',
+    'env:KEY',
+    '"file:/a\\eb"',
+    `f:7:25 litellm.secrets.LITELLM_MASTER_KEY: expected one line of text, without control characters, found ${hidden}`,
+  ],
+  [
+    'a secret for its name',
+    'LITELLM_MASTER_KEY: env:KEY',
+    'LITELLM_MASTER_KEY: env:KEY\n    hunter2-hunter2: env:KEY',
+    `f:8:5 litellm.secrets: expected a secret's name (letters, digits and "_", first no digit), found ${hidden}`,
+  ],
+  [
+    'no secrets at all',
+    '  secrets:\n    LITELLM_MASTER_KEY: env:KEY\n',
+    '',
+    `f:3:1 litellm.master_key: expected LITELLM_MASTER_KEY in litellm.secrets, or master_key: "${sentence}", found nothing`,
+  ],
+  [
+    'a secret for the master key',
+    '  host: akira',
+    '  host: akira\n  master_key: hunter2',
+    `f:5:15 litellm.master_key: expected the name of a secret in litellm.secrets, or "${sentence}", found ${hidden}`,
+  ],
+  [
+    'a mistyped master key',
+    '  host: akira',
+    '  host: akira\n  master_key: LITELLM_MASTERKEY',
+    `f:5:15 litellm.master_key: expected the name of a secret in litellm.secrets, or "${sentence}", found ${hidden} (did you mean "LITELLM_MASTER_KEY"?)`,
+  ],
+  // backends
+  [
+    'an unknown kind',
+    'kind: vllm',
+    'kind: vlm',
+    'f:10:13 litellm.backends.vllm.kind: expected vllm, ollama, openrouter or openai, found "vlm" (did you mean "vllm"?)',
+  ],
+  [
+    'a backend name with a space',
+    '    vllm:',
+    '    v llm:',
+    'f:9:5 litellm.backends["v llm"]: expected a name (letters, digits, ".", "_" and "-", first a letter or digit), found "v llm"',
+  ],
+  [
+    'no url',
+    '      url: http://127.0.0.1:8000\n',
+    '',
+    'f:9:5 litellm.backends.vllm.url: expected an address, which vllm needs, found nothing',
+  ],
+  [
+    'another scheme',
+    'http://127.0.0.1:8000',
+    'ftp://127.0.0.1',
+    `f:11:12 litellm.backends.vllm.url: expected ${url}, found "ftp://127.0.0.1"`,
+  ],
+  [
+    'a url with a command',
+    'http://127.0.0.1:8000',
+    'http://127.0.0.1:8000/$(id)',
+    `f:11:12 litellm.backends.vllm.url: expected ${url}, found "http://127.0.0.1:8000/$(id)"`,
+  ],
+  [
+    'a url with no host',
+    'http://127.0.0.1:8000',
+    'http://:8000',
+    `f:11:12 litellm.backends.vllm.url: expected ${url}, found "http://:8000"`,
+  ],
+  [
+    'a url with a password',
+    'http://127.0.0.1:8000',
+    'http://ops:hunter2@127.0.0.1:8000',
+    `f:11:12 litellm.backends.vllm.url: expected an address without user:password (name a secret with key: instead), found ${hidden}`,
+  ],
+  [
+    'a url with a query',
+    'http://127.0.0.1:8000',
+    'http://127.0.0.1:8000/?key=hunter2',
+    `f:11:12 litellm.backends.vllm.url: expected an address without a query or a fragment, found ${hidden}`,
+  ],
+  [
+    'openrouter without a key',
+    'kind: vllm',
+    'kind: openrouter',
+    'f:9:5 litellm.backends.vllm.key: expected the name of a secret in litellm.secrets, which openrouter needs, found nothing',
+  ],
+  [
+    'a secret for a key',
+    'kind: vllm',
+    'kind: vllm\n      key: hunter2',
+    `f:11:12 litellm.backends.vllm.key: expected the name of a secret in litellm.secrets, found ${hidden}`,
+  ],
+  ['no models', '\n        - id: qwen', ' []', 'f:12:15 litellm.backends.vllm.models: expected at least one model, found an empty list'],
+  [
+    'a model with a command',
+    'id: qwen',
+    'id: qwen`id`',
+    `f:13:15 litellm.backends.vllm.models[0].id: expected ${model}, found "qwen\`id\`"`,
+  ],
+  [
+    'no context at all',
+    'id: qwen',
+    '{id: qwen, context: 0}',
+    'f:13:31 litellm.backends.vllm.models[0].context: expected a positive whole number, found 0',
+  ],
+  [
+    'two models of one alias',
+    'id: qwen',
+    'id: qwen\n        - id: other\n          alias: qwen',
+    'f:15:18 litellm.backends.vllm.models[1].alias: expected an alias that no other model has, found "qwen" (already at /ops/fabric.yaml:13:15)',
+  ],
+  // aliases
+  [
+    'an alias of a model again',
+    '  host: akira',
+    '  host: akira\n  aliases: {qwen: qwen}',
+    'f:5:13 litellm.aliases.qwen: expected a name that is no alias of a model, found "qwen" (already at /ops/fabric.yaml:14:15)',
+  ],
+  [
+    'an alias for nothing',
+    '  host: akira',
+    '  host: akira\n  aliases: {a/b: qwem}',
+    'f:5:18 litellm.aliases["a/b"]: expected the alias of a model, found "qwem" (did you mean "qwen"?)',
+  ],
+  // accept
+  [
+    'a check without a subject area',
+    minimal,
+    `${minimal}accept: [{check: exposure, reason: x, until: 2027-01-31}]`,
+    'f:14:18 accept[0].check: expected a check such as litellm/exposure, found "exposure"',
+  ],
+  [
+    'no such day',
+    minimal,
+    `${minimal}accept: [{check: a/b, reason: x, until: 2027-02-29}]`,
+    'f:14:41 accept[0].until: expected a date such as 2027-01-31, found "2027-02-29"',
+  ],
+  [
+    'no reason',
+    minimal,
+    `${minimal}accept: [{check: a/b, reason: " ", until: 2027-01-31}]`,
+    'f:14:31 accept[0].reason: expected a line of text, found " "',
+  ],
+  [
+    'no reason at all',
+    minimal,
+    `${minimal}accept:\n  - check: a/b\n    until: 2027-01-31`,
+    'f:15:5 accept[0].reason: expected a line of text, found nothing',
+  ],
+  [
+    'two lines',
+    minimal,
+    `${minimal}accept: [{check: a/b, reason: "x\\n\\u202ey\\0", until: 2027-01-31}]`,
+    'f:14:31 accept[0].reason: expected one line of text, without control characters, found "x\\n\\u{202e}y\\u0000"',
+  ],
+  // all at once, by position
+  [
+    'many things',
+    minimal,
+    `accept: [{}]
+litellm:
+  image: ${'x'.repeat(70)}
+  host: ghost
+  secrets: hunter2
+  backends:
+    a: {kind: openai, key: hunter2, models: [{id: m, context: -1}, {id: m, extra: sk-hunter2}]}
+  aliases: {n: o}
+hosts: {akira: {}}
+sk-hunter2hunter2: 1
+`,
+    'f:1:10 accept[0].check: expected a check such as litellm/exposure, found nothing',
+    'f:1:10 accept[0].reason: expected a line of text, found nothing',
+    'f:1:10 accept[0].until: expected a date such as 2027-01-31, found nothing',
+    `f:3:10 litellm.image: expected ${image}, found "${'x'.repeat(58)}…`,
+    'f:4:9 litellm.host: expected the name of a host in hosts, found "ghost"',
+    `f:5:12 litellm.secrets: expected a mapping, found ${hidden}`,
+    'f:7:5 litellm.backends.a.url: expected an address, which openai needs, found nothing',
+    'f:7:63 litellm.backends.a.models[0].context: expected a positive whole number, found -1',
+    'f:7:73 litellm.backends.a.models[1].id: expected an alias that no other model has, found "m" (already at /ops/fabric.yaml:7:51)',
+    'f:7:76 litellm.backends.a.models[1].extra: expected one of id, alias, context, max_tokens, found "extra"',
+    'f:8:16 litellm.aliases.n: expected the alias of a model, found "o"',
+    `f:10:1 [${hidden}]: expected one of hosts, tailnet, litellm, accept, found ${hidden}`,
+  ],
+];
+
+describe('a good fabric.yaml', () => {
+  test('says everything', () => expect(parse(full, file)).toEqual({ fabric: whole }));
+  test('may say little', () => expect(parse(minimal, file)).toEqual({ fabric: defaults }));
+  test('may have CRLF, and sections with nothing in them', () =>
+    expect(parse(`${minimal}  aliases:\n  config:\ntailnet:\naccept:\n`.replaceAll('\n', '\r\n'), file)).toEqual({ fabric: defaults }));
+  test('says so when it goes without a master key', () => {
+    const parsed = parse(minimal.replace('  host: akira', `  host: akira\n  master_key: "${sentence}"`), file);
+    expect('fabric' in parsed && parsed.fabric.litellm.masterKey).toBeNull();
+  });
+  test('with another range allows that one', () => {
+    const parsed = parse(`${minimal}tailnet: { range: 10.0.0.0/8 }`, file);
+    expect('fabric' in parsed && parsed.fabric.litellm.allow).toEqual(['10.0.0.0/8']);
+  });
+});
+
+describe('a bad fabric.yaml', () => {
+  test.each(bad.map(([title, ...row]) => ({ title, row })))('$title', ({ row: [was, now, ...expected] }) => {
+    expect(minimal).toContain(was);
+    const found = problems(minimal.replace(was, () => now));
+    expect(found).toEqual(expected);
+    if (now.includes('hunter2')) expect(found.join()).not.toContain('hunter2');
+  });
+  test('of aliases of aliases is refused', () => {
+    const ten = (anchor: string) => `[${Array(10).fill(anchor).join(', ')}]`;
+    expect(problems(`a: &a ${ten('1')}\nb: &b ${ten('*a')}\nc: &c ${ten('*b')}\nd: ${ten('*c')}`)).toEqual([
+      'f:1:1: Too many aliases of aliases',
+    ]);
+  });
+});
+
+describe('finding it', () => {
+  const all = ['/x.yaml', '/work/a/fabric.yaml', '/work/fabric.yaml', '/home/ops/.config/fabric/fabric.yaml', '/etc/fabric/fabric.yaml'];
+  const find = (there: readonly string[], more: { flag?: string; env?: string; cwd?: string; home?: string } = {}) =>
+    findFabric({ cwd: '/work/a', home: '/home/ops', ...more, env: { FABRIC_CONFIG: more.env }, exists: (it) => there.includes(it) });
+  const refused = (run: () => unknown) => {
+    try {
+      run();
+    } catch (error) {
+      if (error instanceof Refusal) return { exit: error.exit, message: error.message, next: error.next };
+      throw error;
+    }
+    return undefined;
+  };
+
+  test.each([
+    ['the flag', all, { flag: '../../x.yaml', env: '/work/fabric.yaml' }, '/x.yaml'],
+    ['the environment', all, { env: '../fabric.yaml' }, '/work/fabric.yaml'],
+    ['an empty environment', all, { env: '' }, '/work/a/fabric.yaml'],
+    ['this folder', all, {}, '/work/a/fabric.yaml'],
+    ['a folder above', all, { cwd: '/work/b/c' }, '/work/fabric.yaml'],
+    ['home', all, { cwd: '/srv' }, '/home/ops/.config/fabric/fabric.yaml'],
+    ['the system', ['/etc/fabric/fabric.yaml'], {}, '/etc/fabric/fabric.yaml'],
+  ] as const)('by %s', (_, there, more, found) => expect(find(there, more)).toBe(found));
+
+  test('nowhere, and without a home', () =>
+    expect(refused(() => findFabric({ env: {}, cwd: '/work/a', exists: () => false }))).toEqual({
+      exit: 2,
+      message: 'there is no fabric.yaml; looked for\n  /work/a/fabric.yaml\n  /work/fabric.yaml\n  /fabric.yaml\n  /etc/fabric/fabric.yaml',
+      next: ['write one here, or name one with --config FILE or FABRIC_CONFIG=FILE'],
+    }));
+  test.each([
+    [{ flag: 'no.yaml' }, '--config names /work/a/no.yaml, which does not exist'],
+    [{ flag: '' }, '--config is empty'],
+    [{ env: '/no.yaml' }, '$FABRIC_CONFIG names /no.yaml, which does not exist'],
+  ])('%o', (more, message) => expect(refused(() => find(all, more))).toMatchObject({ exit: 2, message }));
+
+  test('and reading it', () => expect(loadFabric(file, () => minimal)).toEqual(defaults));
+  test('and refusing it, with every problem', () =>
+    expect(refused(() => loadFabric('fabric.yaml', () => minimal.replace('akira:', 'here: 1')))).toMatchObject({
+      exit: 2,
+      message: [
+        'fabric.yaml has 3 problems',
+        'fabric.yaml:2:3 hosts.here: expected another name ("here" means this machine), found "here"',
+        'fabric.yaml:2:9 hosts.here: expected a mapping, found 1',
+        'fabric.yaml:4:9 litellm.host: expected the name of a host in hosts, found "akira"',
+      ].join('\n'),
+    }));
+  test.each([
+    ['ENOENT', 'no such file'],
+    ['EACCES', 'permission denied'],
+    ['EISDIR', 'it is a folder'],
+    ['EIO', 'input/output error'],
+  ])('and not being able to read it: %s', (code, why) => {
+    const read = () => {
+      throw Object.assign(new Error('input/output error'), { code });
+    };
+    expect(refused(() => loadFabric(file, read))).toMatchObject({ exit: 2, message: `cannot read ${file}: ${why}` });
+  });
+  test('and a bug while reading it stays a bug', () =>
+    expect(() =>
+      loadFabric(file, () => {
+        throw new TypeError('bug');
+      }),
+    ).toThrow(TypeError));
+});
