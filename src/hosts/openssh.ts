@@ -2,8 +2,9 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import type { Answer, Lost } from '../evidence.ts';
+import type { Lost } from '../evidence.ts';
 import type { Host } from '../fabric.ts';
+import { quote } from '../shell.ts';
 import type { Connector } from './connector.ts';
 
 /**
@@ -26,7 +27,7 @@ export const openssh = async (host: Host): Promise<Connector> => {
   let connected = false;
   return {
     exec: async (command, stdin) => {
-      const { exitCode, signal, stdout, stderr, code, shortMessage } = await execa('ssh', [...options, '-T', '--', host.address, command], {
+      const { exitCode, signal, stdout, stderr, code, shortMessage } = await execa('ssh', [...options, '-T', '--', host.address, wrapped(command)], {
         input: stdin,
         reject: false,
         stripFinalNewline: false,
@@ -37,10 +38,9 @@ export const openssh = async (host: Host): Promise<Connector> => {
       if (code === 'ENOENT') return { lost: 'unsupported', why: 'there is no ssh on this machine: install the OpenSSH client' };
       if (code === 'ERR_CHILD_PROCESS_STDIO_MAXBUFFER') return { lost: 'unreadable', why: `${host.name} printed more than 64 MiB` };
       if (signal || exitCode === undefined) return { lost: 'unreachable', why: `ssh ended: ${signal ?? shortMessage}` };
-      const answer: Answer = { code: exitCode, out: stdout, err: stderr };
-      const lost = exitCode === 255 ? diagnose(host, stderr) : undefined;
-      connected ||= !lost;
-      return lost ?? answer;
+      if (exitCode === 255 && !stderr.endsWith(OWN_255)) return diagnose(host, stderr);
+      connected = true;
+      return { code: exitCode, out: stdout, err: exitCode === 255 ? stderr.slice(0, -OWN_255.length) : stderr };
     },
     close: async () => {
       if (connected) await execa('ssh', [...options, '-O', 'exit', '--', host.address], { reject: false });
@@ -49,8 +49,16 @@ export const openssh = async (host: Host): Promise<Connector> => {
   };
 };
 
-/** ssh says 255 for its own troubles, and so may a remote command: told apart by what ssh printed. `undefined`: the command's own. */
-export const diagnose = (host: Host, stderr: string): Lost | undefined => {
+/**
+ * ssh exits with 255 for its own troubles, and says nothing at all when a shared connection dies. So a command that ends with
+ * 255 of its own says so.
+ */
+const OWN_255 = 'fabric: the command itself ended with 255\n';
+const wrapped = (command: string): string =>
+  `sh -c ${quote(`( ${command} ); c=$?; [ $c -ne 255 ] || echo ${quote(OWN_255.trimEnd())} >&2; exit $c`)}`;
+
+/** Why ssh could not do it, by what it printed. */
+export const diagnose = (host: Host, stderr: string): Lost => {
   const place = `${host.name} (${host.user === undefined ? '' : `${host.user}@`}${host.address}${host.port === undefined ? '' : `:${host.port}`})`;
   const last = stderr.trim().split('\n').at(-1)?.replace(/\r$/, '') ?? '';
   if (/REMOTE HOST IDENTIFICATION HAS CHANGED|Host key for .* has changed/.test(stderr)) {
@@ -68,12 +76,5 @@ export const diagnose = (host: Host, stderr: string): Lost | undefined => {
   }
   if (/Permission denied|Too many authentication failures|no mutual signature/i.test(stderr))
     return { lost: 'login', why: `${place}: ${last}` };
-  if (
-    /^(ssh:|Connection |kex_exchange|client_loop|mux_client|Timeout, server|Shared connection|Bad configuration|.*terminating|.*[Bb]roken pipe|.*Connection (closed|reset|timed out|refused))/m.test(
-      stderr,
-    )
-  ) {
-    return { lost: 'unreachable', why: `${place}: ${last}` };
-  }
-  return undefined;
+  return { lost: 'unreachable', why: `${place}: ${last || 'the connection was lost'}` };
 };

@@ -100,7 +100,7 @@ additionalimagestores = ["/srv/images"]
 CONF
   printf '[containers]\npids_limit = 0\n' > "$b/etc/containers/containers.conf.d/50-lab.conf"
 
-  # Fedora's default zone, word for word, to be tried as default zone by whoever needs it; Debian's default stays `public`
+  # Fedora's default zone (as in Fedora 31, plus <forward/> of today's zones), for whoever needs it; Debian's default stays `public`
   cat > "$b/usr/lib/firewalld/zones/FedoraWorkstation.xml" <<'XML'
 <?xml version="1.0" encoding="utf-8"?>
 <zone>

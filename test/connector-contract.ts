@@ -1,0 +1,50 @@
+// What every connector must do, whatever the way to the host. Run against this machine's sshd, and against lab hosts.
+import { expect, test } from 'vitest';
+import type { Connector } from '../src/hosts/connector.ts';
+
+/** `make` gives a new connector; `kill` is shell that ends the connection under the command, where there is one. */
+export const contract = (make: () => Promise<Connector>, kill: string | null): void => {
+  const exec = async (command: string, stdin = ''): ReturnType<Connector['exec']> => {
+    const connector = await make();
+    try {
+      return await connector.exec(command, stdin);
+    } finally {
+      await connector.close();
+    }
+  };
+
+  test.each([0, 1, 3, 75, 124, 137, 254, 255])('exit code %i arrives as it is', async (code) => {
+    expect(await exec(`exit ${code}`)).toMatchObject({ code, out: '' });
+  });
+
+  test('stdout and stderr apart, byte for byte', async () => {
+    expect(await exec(`printf 'a\\n\\nü\\t'; printf 'b\\n' >&2`)).toEqual({ code: 0, out: 'a\n\nü\t', err: 'b\n' });
+  });
+
+  test('10 MB on stdin arrive whole', async () => {
+    const text = 'ünïcödé\n'.repeat(10_000_000 / 12);
+    const answer = await exec('wc -c', text);
+    expect('out' in answer && Number(answer.out.trim())).toBe(Buffer.byteLength(text));
+  });
+
+  test('a command that reads no stdin does not hang, nor fail', async () => {
+    expect(await exec('echo done', 'x'.repeat(1_000_000))).toMatchObject({ code: 0, out: 'done\n' });
+  });
+
+  test('several at once, each with its own answer', async () => {
+    const connector = await make();
+    const answers = await Promise.all(['1', '2', '3'].map((n) => connector.exec(`read x; echo $x`, `${n}\n`)));
+    await connector.close();
+    expect(answers.map((one) => 'out' in one && one.out)).toEqual(['1\n', '2\n', '3\n']);
+  });
+
+  test('a command that does not exist is the command’s trouble', async () => {
+    expect(await exec('no-such-command-here')).toMatchObject({ code: 127 });
+  });
+
+  if (kill !== null) {
+    test('a connection that dies is lost, and never an exit code', async () => {
+      expect(await exec(`${kill}; sleep 5; echo survived`)).toMatchObject({ lost: 'unreachable', why: expect.stringMatching(/\w/) });
+    });
+  }
+};
