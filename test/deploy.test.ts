@@ -1,0 +1,254 @@
+// The plan as a pure function of what a host answered: tables, no host.
+import { expect, test } from 'vitest';
+import { checks } from '../src/checks/index.ts';
+import { needs } from '../src/deploy/needs.ts';
+import { plan } from '../src/deploy/plan.ts';
+import { obstacles } from '../src/deploy/preconditions.ts';
+import * as removal from '../src/deploy/remove.ts';
+import * as rolling from '../src/deploy/rollback.ts';
+import { type Answer, type Evidence, facts, type Lost, type Probe } from '../src/evidence.ts';
+import { examine, needsOf } from '../src/examine.ts';
+import type { Fabric } from '../src/fabric.ts';
+import { type Plan, sha256, type Step } from '../src/plan.ts';
+import { humanPlan, title } from '../src/report/plan.ts';
+import { Chalk } from 'chalk';
+import { baseUrl, files } from '../src/services/litellm.ts';
+import { fabricOf, SAMPLE, sample } from './sample.ts';
+
+const ok = (out: string): Answer => ({ code: 0, out, err: '' });
+type Said = Readonly<Record<string, Answer | Lost>>;
+/** The answer whose beginning of a key says most. */
+const longest = (said: Said, key: string): Answer | Lost =>
+  Object.entries(said)
+    .filter(([begin]) => key.startsWith(begin))
+    .sort(([a], [b]) => b.length - a.length)[0]?.[1] ?? ok('');
+const hear = (probes: readonly Probe<unknown>[], said: Said): readonly Evidence[] => [
+  {
+    vantage: 'akira',
+    at: 1000,
+    answers: new Map(probes.map(({ key }) => [key, longest(said, key)])),
+  },
+];
+
+const ZONES = (rules: string, more = ''): string => `running
+public (default, active)
+  target: default
+  interfaces: eth0 tailscale0
+  sources: 
+  services: dhcpv6-client ssh
+  ports: ${more}
+  rich rules: 
+${rules}
+trusted
+  target: ACCEPT
+  interfaces: 
+  rich rules: 
+`;
+const RULE = '\trule family="ipv4" source address="100.64.0.0/10" port port="4000" protocol="tcp" accept';
+const unit = (properties: Readonly<Record<string, string>>): Answer => ok(Object.entries({ LoadState: 'loaded', ActiveState: 'active', SubState: 'running', NRestarts: '0', Result: 'success', ...properties }).map(([name, value]) => `${name}=${value}`).join('\n'));
+const prints = new Map([...sample.litellm.secrets.keys()].map((name) => [name, `print-of-${name}`]));
+
+/** A host on which nothing was ever deployed. */
+const virgin: Said = {
+  'file/': ok('absent'),
+  'sealed/': ok('absent'),
+  'env/': ok('absent'),
+  'changed/': ok(''),
+  machine: ok('like debian\npodman version 5.4.2'),
+  unit: unit({ LoadState: 'not-found', ActiveState: 'inactive', SubState: 'dead' }),
+  image: ok('absent'),
+  'container/': ok('absent'),
+  containers: ok(''),
+  listen: ok(''),
+  'firewall/runtime': ok(ZONES('')),
+  'firewall/permanent': ok(ZONES('').replace('running\n', '')),
+  'firewall/settings': ok('DefaultZone=public\nStrictForwardPorts=no'),
+  interfaces: ok('2: tailscale0    inet 100.64.0.14/10 scope global\n3: eth0    inet 203.0.113.14/24 scope global'),
+  'fabric/kept': ok(''),
+  'litellm/health': { code: 7, out: '', err: '' },
+};
+
+/** The host as a kept deployment of `fabric` leaves it. */
+const after = (fabric: Fabric): Said => {
+  const [config, quadlet] = files(fabric.litellm);
+  const file = (text: string): Answer => ok(`644 root:root ${sha256(text)}\n${text}`);
+  return {
+    ...virgin,
+    [`file${config.path}`]: file(config.text),
+    [`file${quadlet.path}`]: file(quadlet.text),
+    'file/etc/systemd': ok('absent'),
+    'env/': ok(`600 root:root\n${[...prints].map(([name, print]) => `${name} ${print}`).join('\n')}`),
+    'changed/': ok('900'),
+    unit: unit({ FragmentPath: '/run/systemd/generator/litellm.service', UnitFileState: 'generated', ActiveEnterTimestamp: '@950' }),
+    image: ok('sha256:1'),
+    'container/': ok(`running\t${fabric.litellm.image}\tsha256:1\thost\tno`),
+    containers: ok(`podman\tlitellm\t${fabric.litellm.image}\t`),
+    listen: ok('LISTEN 0 2048 0.0.0.0:4000 0.0.0.0:*'),
+    'firewall/runtime': ok(ZONES(RULE)),
+    'firewall/permanent': ok(ZONES(RULE).replace('running\n', '')),
+    'fabric/kept': ok('current 1\ninforce yes\nrelease 1 900 image ann@laptop\nbytes 1'),
+    'litellm/health': ok("\"I'm alive!\"\n200"),
+  };
+};
+
+const planned = (said: Said, fabric: Fabric = sample): Plan => {
+  const all = [...needs(fabric), ...needsOf(fabric, checks, { smoke: false })];
+  const evidence = hear(all, said);
+  const before = examine(fabric, checks, evidence, { smoke: false }, 1000);
+  return plan(fabric, facts(evidence, needs(fabric)), { before, fingerprints: prints, by: 'ann@laptop' });
+};
+const titles = (steps: Plan): readonly string[] => steps.map((step) => title(step).replace(/ \(.*/, ''));
+const GATE = 'gate: LiteLLM is up, answers, refuses strangers and serves the declared models; nothing else is worse';
+const OPEN = 'let 100.64.0.0/10 connect to port 4000: zone public';
+
+test('a virgin host: pull first, files, start, gate, the firewall last, then the release is kept', () => {
+  const steps = planned(virgin);
+  expect(titles(steps)).toEqual([
+    'pull ghcr.io/berriai/litellm:v1.109.1',
+    'write /flux/apps/litellm/config.yaml',
+    'write /flux/apps/litellm/.env',
+    'write /etc/containers/systemd/litellm.container',
+    'restart litellm.service and wait until LiteLLM answers',
+    GATE,
+    OPEN,
+    'gate: the firewall admits who may connect; nothing else is worse',
+    'keep this as a release, for `fabric rollback litellm`',
+  ]);
+  const gate = steps.find((step) => step.do === 'gate');
+  expect(gate?.do === 'gate' && gate.must.map(({ id }) => id)).toEqual(
+    expect.arrayContaining(['litellm/unit-active', 'litellm/liveliness', 'litellm/readiness', 'litellm/key-required', 'litellm/models-equal'].map((id) => `${id}@akira`)),
+  );
+});
+
+test('idempotence: on the host that a deployment leaves, nothing', () => {
+  expect(planned(after(sample))).toEqual([]);
+});
+
+test('a plan is JSON through and through, and holds names of secrets alone', () => {
+  const steps = planned(virgin);
+  expect(JSON.parse(JSON.stringify(steps))).toEqual(steps);
+  expect(humanPlan(steps, new Chalk({ level: 0 }), true)).toContain('+ LITELLM_MASTER_KEY=[secret LITELLM_MASTER_KEY]');
+});
+
+const without = (said: Said, ...keys: readonly string[]): Said => Object.fromEntries(Object.entries(said).filter(([key]) => !keys.includes(key)));
+const config = `file${files(sample.litellm)[0].path}`;
+const own = (said: Said): Said => ({ ...after(sample), ...said });
+
+test.each<[string, Said, readonly string[]]>([
+  ['config.yaml edited by hand', own({ [config]: ok(`644 root:root ${sha256('x')}\nx`) }), ['write /flux/apps/litellm/config.yaml', 'restart', GATE, 'keep']],
+  ['a key that changed in the store', own({ 'env/': ok('600 root:root\nLITELLM_MASTER_KEY older\nOPENROUTER_API_KEY print-of-OPENROUTER_API_KEY\nHAND x') }), ['edit /flux/apps/litellm/.env', 'restart', GATE, 'keep']],
+  ['.env that others can read: mended without a restart', own({ 'env/': ok(`644 root:root\n${[...prints].map(([name, print]) => `${name} ${print}`).join('\n')}`) }), ['make /flux/apps/litellm/.env 600 root:root', GATE, 'keep']],
+  ['stopped by hand', own({ unit: unit({ ActiveState: 'inactive', FragmentPath: '/run/systemd/generator/litellm.service' }) }), ['restart', GATE]],
+  ['interrupted between the files and the restart', own({ 'changed/': ok('980') }), ['restart', GATE]],
+  ['interrupted between the gate and the release', own({ 'fabric/kept': ok('bytes 1') }), ['keep']],
+  ['the rule is gone from the runtime set alone', own({ 'firewall/runtime': ok(ZONES('')) }), [OPEN, 'gate: the firewall admits', 'keep'].slice(0, 2)],
+  ['the zone admits everybody already: no rule is missing, and closing it is not ours', own({ 'firewall/runtime': ok(ZONES('', '1025-65535/tcp')), 'firewall/permanent': ok(ZONES('', '1025-65535/tcp').replace('running\n', '')) }), []],
+])('%s', (_, said, expected) => {
+  const seen = titles(planned(said));
+  expect(seen.length, seen.join('\n')).toBe(expected.length);
+  expected.forEach((begin, n) => {
+    expect(seen[n]).toContain(begin);
+  });
+});
+
+test('only the set that lacks the rule is changed, and without a reload', () => {
+  const [step] = planned(own({ 'firewall/runtime': ok(ZONES('')) }));
+  expect(step?.do === 'run' && step.script).toBe(`firewall-cmd --zone=public --add-rich-rule='${RULE.trim()}'`);
+  expect(step?.do === 'run' && step.undo).toEqual({ script: `firewall-cmd --zone=public --remove-rich-rule='${RULE.trim()}'` });
+  expect(JSON.stringify(planned(virgin))).not.toContain('--reload');
+});
+
+const runbook: Said = {
+  ...virgin,
+  'file/etc/systemd/system/litellm.service': ok(`644 root:root ${sha256('[Service]')}\n[Service]`),
+  [config]: ok(`600 root:root ${sha256('model_list: []')}\nmodel_list: []`),
+  unit: unit({ FragmentPath: '/etc/systemd/system/litellm.service', UnitFileState: 'enabled', ActiveEnterTimestamp: '@900' }),
+  image: ok('sha256:1'),
+  containers: ok('podman\tlitellm_litellm_1\tghcr.io/berriai/litellm:main-stable\t0.0.0.0:4000->4000/tcp\npodman\tweb\tdocker.io/library/caddy:2\t'),
+  listen: ok('LISTEN 0 2048 0.0.0.0:4000 0.0.0.0:*'),
+};
+test('a host deployed the runbook’s way: its files are kept, unit and container retired before ours starts', () => {
+  const seen = titles(planned(without(runbook)));
+  expect(seen).toEqual([
+    'keep the files of the earlier deployment in /var/lib/fabric/litellm/found',
+    'write /flux/apps/litellm/config.yaml',
+    'write /flux/apps/litellm/.env',
+    'write /etc/containers/systemd/litellm.container',
+    'retire /etc/systemd/system/litellm.service, which outranks the Quadlet',
+    'retire the podman container litellm_litellm_1',
+    'restart litellm.service and wait until LiteLLM answers',
+    GATE,
+    OPEN,
+    'gate: the firewall admits who may connect; nothing else is worse',
+    'keep this as a release, for `fabric rollback litellm`',
+  ]);
+});
+
+const tailnetOnly = fabricOf(SAMPLE.replace('  image:', '  listen: 100.64.0.14:4000\n  image:'));
+const keyless = fabricOf(`${SAMPLE.replace('  secrets:\n    LITELLM_MASTER_KEY: env:LITELLM_MASTER_KEY', '  master_key: "none: everyone who can connect is an administrator"\n  secrets:')}`);
+test('without a master key, said in so many words: the gate skips that condition, and the unit permits it', () => {
+  const steps = planned({ ...virgin }, keyless);
+  const gates = steps.flatMap((step) => (step.do === 'gate' ? step.must : []));
+  expect(gates.filter(({ id, atWorst }) => id.startsWith('litellm/key-required') && atWorst === 'pass')).toEqual([]);
+  expect(files(keyless.litellm)[1].text).toContain('Environment=LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY=true');
+  expect(files(sample.litellm)[1].text).not.toContain('DANGEROUSLY');
+});
+
+const inTheWay = (said: Said, fabric = sample): readonly string[] =>
+  obstacles(fabric, facts(hear(needs(fabric), { ...virgin, ...said }), needs(fabric))).map(({ what, mend }) => `${what} → ${mend}`);
+test.each<[string, Said, Fabric, readonly string[]]>([
+  ['a ready host', {}, sample, []],
+  ['no podman, on Debian', { machine: ok('like debian\nmissing podman') }, sample, ['akira lacks podman → sudo apt-get install -y podman']],
+  ['no podman and no ss, on Fedora', { machine: ok('like fedora\nmissing podman\nmissing ss') }, sample, ['akira lacks podman, ss → sudo dnf install -y podman iproute']],
+  ['an old podman', { machine: ok('like debian\npodman version 4.3.1') }, sample, ['akira has podman 4.3.1; Quadlets need 4.4 → sudo apt-get install -y podman']],
+  ['firewalld stopped', { 'firewall/runtime': ok('stopped') }, sample, ['firewalld on akira is not running → sudo systemctl enable --now firewalld']],
+  ['no firewalld, bound everywhere', { 'firewall/runtime': ok('absent') }, sample, [expect.stringContaining('0.0.0.0:4000 would be open to everyone')]],
+  ['ufw, bound everywhere', { 'firewall/runtime': ok('ufw') }, sample, [expect.stringContaining('fabric does not read ufw’s rules')]],
+  ['no firewalld, bound to the tailnet address', { 'firewall/runtime': ok('absent') }, tailnetOnly, []],
+  ['ufw, bound to the tailnet address', { 'firewall/runtime': ok('ufw') }, tailnetOnly, []],
+  ['something else has the port', { listen: ok('LISTEN 0 5 0.0.0.0:4000 0.0.0.0:*') }, sample, [expect.stringContaining('port 4000 on akira is taken')]],
+])('before anything changes: %s', (_, said, fabric, expected) => {
+  expect(inTheWay(said, fabric)).toEqual(expected);
+});
+
+const rolled = (said: Said): Plan => {
+  const all = [...rolling.needs(sample), ...needsOf(sample, checks, { smoke: false })];
+  const evidence = hear(all, { ...after(sample), 'sealed/': ok(`600 root:root ${sha256('e')}\nLITELLM_MASTER_KEY=`), ...said });
+  return rolling.plan(sample, facts(evidence, rolling.needs(sample)), examine(sample, checks, evidence, { smoke: false }, 1000));
+};
+test('rollback: image, config.yaml and .env of the release before, together, through a gate', () => {
+  const steps = rolled({ 'fabric/previous': ok(`= 1 ghcr.io/berriai/litellm:v1.108.0\n= config.yaml 644 root:root ${sha256('old')}\nold\n= env 600 root:root ${sha256('olde')}\nLITELLM_MASTER_KEY=\n= litellm.container 644 root:root ${sha256('oldu')}\noldu`) });
+  expect(titles(steps)).toEqual([
+    'pull ghcr.io/berriai/litellm:v1.108.0 unless it is there',
+    'restore /flux/apps/litellm/config.yaml from /var/lib/fabric/litellm/releases/1/config.yaml',
+    'restore /flux/apps/litellm/.env from /var/lib/fabric/litellm/releases/1/env',
+    'restore /etc/containers/systemd/litellm.container from /var/lib/fabric/litellm/releases/1/litellm.container',
+    'restart litellm.service and wait until LiteLLM answers',
+    'gate: LiteLLM is up, answers and refuses strangers',
+    'release 1 is the one in force',
+  ]);
+});
+test('rollback without a release before: refused, and says what is kept', () => {
+  expect(() => rolled({ 'fabric/previous': ok('none') })).toThrow('akira keeps no release before the one in force');
+});
+
+test('remove: stop, close the firewall, delete, and the kept releases with their keys last', () => {
+  const evidence = hear(removal.needs(sample), { ...after(sample), 'sealed/': ok(`600 root:root ${sha256('e')}\nA=`) });
+  const steps: Plan = removal.plan(sample, facts(evidence, removal.needs(sample)));
+  expect(titles(steps)).toEqual([
+    'stop litellm.service',
+    'no longer let 100.64.0.0/10 connect to port 4000: zone public',
+    'delete /etc/containers/systemd/litellm.container',
+    'delete /flux/apps/litellm/config.yaml',
+    'delete /flux/apps/litellm/.env',
+    'systemd forgets the unit',
+    'delete the 1 kept releases, with the keys in them: CANNOT BE TAKEN BACK',
+  ]);
+  expect(steps.filter((step: Step) => step.do === 'run' && step.undo === 'impossible').length).toBe(1);
+  const gone = hear(removal.needs(sample), virgin);
+  expect(removal.plan(sample, facts(gone, removal.needs(sample)))).toEqual([]);
+});
+
+test('the address that the health check asks is the one that is listened on', () => {
+  expect([sample, tailnetOnly].map(({ litellm }) => baseUrl(litellm))).toEqual(['http://127.0.0.1:4000', 'http://100.64.0.14:4000']);
+});
