@@ -2,6 +2,7 @@ import { defineConfig } from 'vitest/config';
 
 export default defineConfig({
   test: {
+    maxWorkers: 3, // end-to-end files wait for hosts more than they compute
     projects: [
       { test: { name: 'unit', include: ['test/*.test.ts'], environment: 'node' } },
       {

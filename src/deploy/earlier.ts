@@ -73,27 +73,32 @@ export const retire = (fabric: Fabric, facts: Facts): readonly Step[] => {
           },
         ]),
     ...containers.map(({ engine, name }) => {
-      const away = `${name}-retired-by-fabric`;
-      const policy = `${quote(FOUND)}/restart-policy.${engine}.${quote(name)}`;
+      const there = (which: string): string => `${engine} inspect --type container ${which} >/dev/null 2>&1`;
+      // The restart policy, and the name it got: both for taking back.
+      const note = `${quote(FOUND)}/container.${engine}.${quote(name)}`;
       return {
         do: 'run' as const,
         host,
-        title: `retire the ${engine} container ${name} (stopped, and kept as ${away})`,
+        title: `retire the ${engine} container ${name} (stopped, and kept as ${name}-retired-by-fabric)`,
         script: [
           markDown(fabric),
-          `if ${engine} inspect --type container ${quote(name)} >/dev/null 2>&1; then`,
-          `  mkdir -p ${quote(FOUND)}; ${engine} inspect --type container --format '{{.HostConfig.RestartPolicy.Name}}' ${quote(name)} >${policy}`,
+          `mkdir -p ${quote(FOUND)}; rm -f ${note}; away=${quote(name)}-retired-by-fabric; n=1`,
+          `while ${there('"$away"')}; do n=$((n + 1)); away=${quote(name)}-retired-by-fabric-$n; done`,
+          `if ${there(quote(name))}; then`,
+          `  policy=$(${engine} inspect --type container --format '{{.HostConfig.RestartPolicy.Name}}' ${quote(name)}); echo "\${policy:-no} $away" >${note}`,
           `  ${engine} update --restart=no ${quote(name)} >/dev/null; ${engine} stop ${quote(name)} >/dev/null`,
           // One that was started with --rm is gone once it stops.
-          `  if ${engine} inspect --type container ${quote(name)} >/dev/null 2>&1; then ${engine} rename ${quote(name)} ${quote(away)}; fi`,
+          `  if ${there(quote(name))}; then ${engine} rename ${quote(name)} "$away"; fi`,
           'fi',
         ].join('\n'),
         undo: {
           script: [
-            `if ${engine} inspect --type container ${quote(away)} >/dev/null 2>&1; then`,
-            // The failed attempt's container may still have the name; its unit is stopped and gone by the time this counts.
-            `  if [ ${quote(name)} = ${CONTAINER} ]; then systemctl stop ${UNIT} 2>/dev/null || true; fi`,
-            `  ${engine} rename ${quote(away)} ${quote(name)}; p=$(cat ${policy}); ${engine} update --restart="\${p:-no}" ${quote(name)} >/dev/null; ${engine} start ${quote(name)} >/dev/null`,
+            `[ -e ${note} ] || exit 0`,
+            `read -r policy away <${note}`,
+            `if ${there('"$away"')}; then`,
+            // The failed attempt's container may still have the name.
+            ...(name === CONTAINER ? [`  systemctl stop ${UNIT} 2>/dev/null || true`] : []),
+            `  ${engine} rename "$away" ${quote(name)}; ${engine} update --restart="$policy" ${quote(name)} >/dev/null; ${engine} start ${quote(name)} >/dev/null`,
             'fi',
           ].join('\n'),
         },

@@ -7,7 +7,7 @@ import type { Connector } from './connector.ts';
 import { asRoot } from './perform.ts';
 
 /** Seconds after which a run that no longer renews its lease is taken for dead. Every step renews it. */
-const LEASE = 900;
+const LEASE = 600;
 
 export interface Lock {
   /** Put before each step's script: renews the lease, or refuses where another run took it over. */

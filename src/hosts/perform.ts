@@ -53,7 +53,10 @@ const unchanged = (was: { readonly sha256: string } | null): string =>
 
 const KEEP = 'mkdir -p "$journal"; if [ -e "$path" ]; then cp -p "$path" "$kept"; else : >"$kept.absent"; fi';
 /** The folders that a runbook expects are made as everybody may enter them: the container's user has to. */
-const FOLDER = '(umask 022; mkdir -p "$dir")';
+const FOLDER = [
+  'mkdir -p "$journal"; d=$dir; while [ -n "$d" ] && [ ! -d "$d" ]; do echo "$d"; d=${d%/*}; done >"$kept.folders"', // deepest first
+  '(umask 022; mkdir -p "$dir")',
+].join('\n');
 /** Mode and owner are set while the file is still empty, and it appears under its name whole or not at all. */
 const replace = (mode: string, owner: string, fill: string): string =>
   [
@@ -71,7 +74,7 @@ const doFile = (step: FileStep, run: string, n: number, keyring: Keyring): strin
     case 'write':
       return step.now === null
         ? [head, unchanged(step.was), KEEP, 'rm -f "$path"'].join('\n')
-        : [head, FOLDER, unchanged(step.was), KEEP, replace(step.mode, step.owner, `printf '%s' ${quote(step.now)} >"$tmp"`)].join('\n');
+        : [head, FOLDER, unchanged(step.was), KEEP, replace(step.mode, step.owner, `printf '%s' ${quote(step.now)} | cat >"$tmp"`)].join('\n');
     case 'restore':
       return [
         head,
@@ -112,8 +115,11 @@ END { for (k = 1; k <= count; k++) { b = order[k]; if (!seen[b] && line[b] != ""
 const undoFile = (step: FileStep, run: string, n: number): string =>
   [
     prologue(step, run, n),
-    'if [ -e "$kept.absent" ]; then rm -f "$path"; exit 0; fi',
+    'if [ -e "$kept.absent" ]; then rm -f "$path"; fi',
+    'if [ -e "$kept.folders" ]; then while IFS= read -r d; do rmdir "$d" 2>/dev/null || true; done <"$kept.folders"; fi',
     '[ -e "$kept" ] || exit 0',
+    // The step failed before it replaced anything (a full disk): nothing to write, and perhaps no room to.
+    'if cmp -s "$kept" "$path" && [ "$(stat -c "%a %u %g" "$kept")" = "$(stat -c "%a %u %g" "$path")" ]; then exit 0; fi',
     'tmp=$(mktemp "$dir/.fabric.XXXXXX")',
     `trap 'rm -f "$tmp"' EXIT`,
     'chown --reference="$kept" "$tmp"; chmod --reference="$kept" "$tmp"; cat "$kept" >"$tmp"; mv -f "$tmp" "$path"',

@@ -58,7 +58,7 @@ const entry = (backend: Backend, model: Backend['models'][number]): JsonObject =
   },
   model_info: {
     // Without one, LiteLLM hashes the parameters: the id would change with every key.
-    id: `${backend.name}/${model.id}${model.alias === model.id ? '' : `=${model.alias}`}`,
+    id: `${backend.name}:${model.alias}`,
     ...(model.context === null ? {} : { max_input_tokens: model.context }),
   },
 });

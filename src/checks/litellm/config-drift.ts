@@ -67,7 +67,7 @@ export default defineCheck({
 
 /** `2 lines: -  num_retries: 3, +  num_retries: 9`, at most three shown. */
 const difference = (want: string, saw: string): string => {
-  const lines = structuredPatch('', '', want.trimEnd(), saw.trimEnd(), '', '', { context: 0 }).hunks.flatMap((hunk) =>
+  const lines = structuredPatch('', '', `${want.trimEnd()}\n`, `${saw.trimEnd()}\n`, '', '', { context: 0 }).hunks.flatMap((hunk) =>
     hunk.lines.filter((line) => /^[-+]/.test(line)),
   );
   const shown = lines.slice(0, 3).map((line) => `${line[0]} ${line.slice(1).trim()}`);

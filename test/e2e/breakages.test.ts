@@ -1,0 +1,102 @@
+// A healthy host, broken one way at a time: validate names exactly that cause. With FABRIC_FIXTURES=1 each is recorded.
+import { join } from 'node:path';
+import { beforeAll, expect, test } from 'vitest';
+import type { CheckId } from '../../src/check.ts';
+import { checks } from '../../src/checks/index.ts';
+import { fabricYaml, findingsOf, having, KEY, keepFixture, lab, OTHER_IMAGE } from './lab.ts';
+
+const it = lab('fbreak');
+const YAML = fabricYaml();
+
+const validate = async (yaml: string, folder: string) => it.fabric(yaml, ['validate', '--format', 'json', '--record', join(it.dir, folder)]);
+
+beforeAll(async () => {
+  await it.vllm('--host 127.0.0.1 --port 8000 --model qwen2.5-7b');
+  const { code, err } = await it.fabric(YAML, ['deploy', 'litellm', '--yes']);
+  expect(err).toContain('keep this as a release');
+  expect(code).toBe(0);
+});
+
+test('healthy: every check passes, and nothing is printed but that', async () => {
+  const { code, out } = await validate(YAML, 'after');
+  expect(having(out, 'pass').length).toBe(JSON.parse(out).results.length);
+  expect(code).toBe(0);
+  for (const { id } of checks) keepFixture(id, 'after', YAML, join(it.dir, 'after'));
+  expect((await it.fabric(YAML, ['validate'])).out).toMatch(/^\d+ pass$/);
+});
+
+/** After which the host is healthy again. */
+interface Breakage {
+  readonly check: CheckId;
+  readonly subject?: string;
+  readonly saw: RegExp;
+  readonly break?: string;
+  readonly mend?: string;
+  /** What the operator's file says meanwhile. */
+  readonly yaml?: string;
+  /** LiteLLM is restarted, and answers all the same. */
+  readonly restarts?: true;
+  /** LiteLLM is restarted by mending alone. */
+  readonly heals?: true;
+}
+const rule = `rule family="ipv4" source address="100.64.0.0/10" port port="4000" protocol="tcp" accept`;
+const dropIn = (lines: string): string =>
+  `mkdir -p /etc/containers/systemd/litellm.container.d; printf '[Container]\\n${lines}\\n' >/etc/containers/systemd/litellm.container.d/hand.conf; systemctl daemon-reload; systemctl restart litellm`;
+const noDropIn = 'rm -r /etc/containers/systemd/litellm.container.d; systemctl daemon-reload; systemctl restart litellm';
+
+const breakages: readonly (readonly [string, Breakage])[] = [
+  ['the rule removed', { check: 'litellm/tailnet-admitted', saw: /no runtime and no permanent rule lets 100\.64\.0\.0\/10 connect to port 4000/, break: `firewall-cmd -q --remove-rich-rule='${rule}'; firewall-cmd -q --permanent --remove-rich-rule='${rule}'`, mend: `firewall-cmd -q --add-rich-rule='${rule}'; firewall-cmd -q --permanent --add-rich-rule='${rule}'` }],
+  ['the rule in the permanent set alone', { check: 'litellm/tailnet-admitted', saw: /no runtime rule lets/, break: `firewall-cmd -q --remove-rich-rule='${rule}'`, mend: `firewall-cmd -q --add-rich-rule='${rule}'` }],
+  ['the zone opened', { check: 'litellm/exposure', saw: /zone FedoraWorkstation opens 1025-65535\/tcp/, break: 'firewall-cmd -q --permanent --zone=FedoraWorkstation --change-interface=eth0; firewall-cmd -q --zone=FedoraWorkstation --change-interface=eth0', mend: 'firewall-cmd -q --permanent --zone=FedoraWorkstation --remove-interface=eth0; firewall-cmd -q --zone=public --change-interface=eth0' }],
+  ['a model renamed by the backend', { check: 'litellm/backend-models', subject: 'akira:vllm', saw: /does not serve qwen2\.5-7b; it serves qwen3-8b/, break: `echo 'ARGS="--host 127.0.0.1 --port 8000 --model qwen3-8b"' >/etc/default/vllm; systemctl restart vllm; sleep 1` }],
+  ['the backend stopped', { check: 'litellm/backend-reachable', subject: 'akira:vllm', saw: /from the host: connection refused/, break: 'systemctl stop vllm' }],
+  ['the backend hanging', { check: 'litellm/completion', subject: 'akira:default', saw: /no answer in 30 s: the backend vllm accepts requests and hangs/, break: `echo 'ARGS="--host 127.0.0.1 --port 8000 --model qwen2.5-7b --hang"' >/etc/default/vllm; systemctl restart vllm; sleep 1` }],
+  ['.env readable by others', { check: 'litellm/env-private', saw: /\.env is 0644 root:root/, break: 'chmod 644 /flux/apps/litellm/.env', mend: 'chmod 600 /flux/apps/litellm/.env' }],
+  ['config.yaml edited by hand', { check: 'litellm/config-drift', saw: /config\.yaml differs from what fabric\.yaml renders: 2 lines: \+ litellm_settings: │ \+ num_retries: 9/, break: `cd /flux/apps/litellm; cp -p config.yaml /root/kept; touch -r config.yaml /root/stamp; printf 'litellm_settings:\\n  num_retries: 9\\n' >>config.yaml`, mend: 'cp -p /root/kept /flux/apps/litellm/config.yaml' }],
+  ['a key taken out of .env', { check: 'litellm/env-complete', saw: /missing: EXTRA_KEY/, yaml: fabricYaml({ more: '  config:\n    environment_variables:\n      X: os.environ/EXTRA_KEY\n' }) }],
+  ['a backend of this host by its tailnet address', { check: 'litellm/backend-loopback', subject: 'akira:vllm', saw: /is this same host, and does not answer there, while 127\.0\.0\.1 does/, yaml: fabricYaml({ url: 'http://100.64.0.14:8000' }) }],
+  ['a model declared and not deployed', { check: 'litellm/models-equal', saw: /missing: extra/, yaml: fabricYaml({ models: '        - id: qwen2.5-7b\n          alias: extra\n' }) }],
+  ['another image declared', { check: 'litellm/image', saw: /litellm:v1\.109\.1/, yaml: fabricYaml({ image: OTHER_IMAGE }) }],
+  ['LiteLLM frozen', { check: 'litellm/liveliness', saw: /no answer in time/, break: 'kill -STOP $(podman inspect --format "{{.State.Pid}}" litellm)', mend: 'kill -CONT $(podman inspect --format "{{.State.Pid}}" litellm)' }],
+  ['the port published instead of the host’s network', { check: 'litellm/host-network', saw: /podman publishes port 4000 on 0\.0\.0\.0 for litellm; the container’s network is bridge/, break: dropIn('Network=\\nPublishPort=4000:4000'), mend: noDropIn, restarts: true }],
+  ['bound to loopback only', { check: 'litellm/port-bound', saw: /bound to 127\.0\.0\.1, loopback only/, break: dropIn('Exec=--config /app/config.yaml --host 127.0.0.1 --port 4000'), mend: noDropIn, restarts: true }],
+  ['started without its key', { check: 'litellm/key-required', saw: /with no key: HTTP 200, let in/, break: dropIn('EnvironmentFile=\\nEnvironment=LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY=true'), mend: noDropIn, restarts: true }],
+  ['a restart loop', { check: 'litellm/unit-active', saw: /activating \(auto-restart\).*health_check_interval|it last said: .*/, break: `${dropIn('Exec=--config /app/no-such-file.yaml').replace(/systemctl restart litellm$/, 'systemctl restart litellm || true')}; for i in $(seq 300); do [ "$(systemctl show -p SubState --value litellm)" = auto-restart ] && exit 0; sleep 0.1; done; exit 1`, mend: noDropIn, heals: true }],
+];
+const HEALTHY_VLLM = '--host 127.0.0.1 --port 8000 --model qwen2.5-7b';
+
+// Those that no other test needs, and that take half a minute each, are broken when fixtures are recorded (`make fixtures`).
+const ONLY_RECORDED: ReadonlySet<CheckId> = new Set(['litellm/liveliness', 'litellm/port-bound', 'litellm/key-required', 'litellm/unit-active']);
+const wanted = breakages.filter(([, { check }]) => process.env['FABRIC_FIXTURES'] === '1' || !ONLY_RECORDED.has(check));
+
+test.each(wanted)('%s', async (_, { check, subject = 'akira', saw, break: doBreak, mend, yaml = YAML, restarts, heals }) => {
+  if (doBreak !== undefined) await it.root(doBreak);
+  if (restarts) await it.alive();
+  const folder = check.replace('/', '-');
+  try {
+    const { code, out, err } = await validate(yaml, folder);
+    const id = `${check}@${subject}`;
+    expect(having(out, 'fail').filter((one) => !also(yaml, check).test(one)), err).toEqual([id]);
+    expect(findingsOf(out, id)).toMatch(saw);
+    expect(code).toBe(1);
+    keepFixture(check, 'before', yaml, join(it.dir, folder));
+    // Frozen, it is not ready either: the same host, asked the other question.
+    if (check === 'litellm/liveliness') keepFixture('litellm/readiness', 'before', yaml, join(it.dir, folder));
+    // What the finding claims, tried: past a published port a stranger gets in.
+    if (check === 'litellm/host-network') expect(await it.status('pub')).toBe(200);
+  } finally {
+    if (mend !== undefined) await it.root(mend);
+    await it.vllm(HEALTHY_VLLM);
+    if (restarts || heals) await it.alive();
+  }
+  // LiteLLM rests a backend that failed it for some seconds.
+  await expect.poll(async () => having((await validate(YAML, 'again')).out, 'fail'), { timeout: 30_000, interval: 2000 }).toEqual([]);
+});
+/** Where the operator's file declares what was not deployed, that is a drift as well. A hung backend hangs under each of its names. */
+const also = (yaml: string, check: CheckId): RegExp =>
+  yaml !== YAML ? /^litellm\/config-drift@/ : check === 'litellm/completion' ? /^litellm\/completion@akira:akira/ : /^$/;
+
+test('healed: the tailnet gets in, a stranger does not', async () => {
+  expect([await it.status('ops'), await it.status('pub')]).toEqual([200, 0]);
+  expect(await it.status('ops', '/v1/models', '-H', `Authorization: Bearer ${KEY}`)).toBe(200);
+});

@@ -1,0 +1,143 @@
+// A lab for one test file: real systemd hosts in namespaces of its own, an operator on the tailnet, a stranger outside.
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { afterAll, beforeAll } from 'vitest';
+import { checks } from '../../src/checks/index.ts';
+import type { CheckId } from '../../src/check.ts';
+import { needsOf } from '../../src/examine.ts';
+import { questionsOf } from '../../src/hosts/collect.ts';
+import { decode, encode } from '../../src/wire.ts';
+import { fabricOf } from '../sample.ts';
+
+const LAB = join(import.meta.dirname, '../lab/lab');
+const BIN = join(import.meta.dirname, '../../bin/fabric.js');
+const FIXTURES = join(import.meta.dirname, '../../fixtures');
+export const KEY = 'sk-lab-0123456789abcdef';
+export const IMAGE = 'ghcr.io/berriai/litellm:v1.109.1';
+/** The same image under another tag: the lab's own. */
+export const OTHER_IMAGE = 'ghcr.io/berriai/litellm:v1.109.0-lab';
+
+export interface Ran {
+  readonly code: number | undefined;
+  readonly out: string;
+  readonly err: string;
+}
+export interface FileOptions {
+  readonly image?: string;
+  readonly url?: string;
+  readonly more?: string;
+  readonly models?: string;
+  readonly litellm?: string;
+  readonly user?: string;
+}
+
+/** fabric.yaml for the lab's host. `more` goes under `litellm:`. */
+export const fabricYaml = ({ image = IMAGE, url = 'http://127.0.0.1:8000', more = '', models = '', litellm = '', user = 'ops' }: FileOptions = {}): string => `hosts:
+  akira:
+    address: 100.64.0.14
+    user: ${user}
+litellm:
+  host: akira
+  image: ${image}
+${litellm}  secrets:
+    LITELLM_MASTER_KEY: env:LITELLM_MASTER_KEY
+  backends:
+    vllm:
+      kind: vllm
+      url: ${url}
+      models:
+        - id: qwen2.5-7b
+          alias: akira/qwen2.5-7b
+          context: 32768
+${models}  aliases:
+    default: akira/qwen2.5-7b
+${more}`;
+
+/** Brings a lab up before the file's tests and down after them. `net` must be its own, since files run side by side. */
+export const lab = (net: string) => {
+  const dir = mkdtempSync(join(tmpdir(), 'fabric-e2e-'));
+  const env: NodeJS.ProcessEnv = { ...process.env, LAB_NET: net };
+  const run = async (file: string, args: readonly string[], more: { readonly env?: NodeJS.ProcessEnv; readonly input?: string; readonly timeout?: number } = {}): Promise<Ran> => {
+    const { exitCode, stdout, stderr } = await execa(file, args, { reject: false, env: more.env ?? env, input: more.input ?? '', timeout: more.timeout ?? 300_000, stripFinalNewline: true });
+    return { code: exitCode, out: stdout, err: stderr };
+  };
+  const must = async (ran: Promise<Ran>): Promise<string> => {
+    const { code, out, err } = await ran;
+    if (code !== 0) throw new Error(`exit ${code}: ${err || out}`);
+    return out;
+  };
+  const verb = (...args: readonly string[]): Promise<string> => must(run(LAB, args));
+  const curl = (from: 'ops' | 'pub', url: string, ...args: readonly string[]): Promise<Ran> => run(LAB, ['exec', from, 'curl', '-s', '-m', '8', ...args, url]);
+  const fabricEnv = { ...env, PATH: `${dir}/bin:${env['PATH'] ?? ''}`, LITELLM_MASTER_KEY: KEY, NO_COLOR: '1' };
+
+  beforeAll(async () => {
+    mkdirSync(join(dir, 'bin'));
+    await must(run(LAB, ['net-down']));
+    await verb('net-up');
+    await verb('client', 'ops', '100.64.0.5/10', 'ts');
+    await verb('client', 'pub', '203.0.113.9/24', 'wan');
+    await verb('up', 'akira', '100.64.0.14', '203.0.113.14');
+    await verb('wait', 'akira');
+    // What an operator has in ~/.ssh/config.
+    writeFileSync(join(dir, 'ssh_config'), await verb('ssh-config'));
+    writeFileSync(join(dir, 'bin/ssh'), `#!/bin/sh\nexec /usr/bin/ssh -F ${dir}/ssh_config "$@"\n`, { mode: 0o755 });
+  });
+  afterAll(async () => {
+    await run(LAB, ['net-down']);
+    rmSync(dir, { recursive: true, force: true });
+  });
+
+  const file = (text: string): string => {
+    const path = join(dir, 'fabric.yaml');
+    writeFileSync(path, text);
+    return path;
+  };
+  return {
+    dir,
+    verb,
+    /** Runs a script as root on the host; its output. Throws where it fails. */
+    root: (script: string): Promise<string> => must(run(LAB, ['ssh', 'akira', 'sh', '-s'], { input: script })),
+    /** `fabric ARGS`, where the operator stands: on the tailnet, as a user who has sudo on the host. */
+    fabric: (text: string, args: readonly string[], extra: NodeJS.ProcessEnv = {}): Promise<Ran> =>
+      run(LAB, ['exec', 'ops', process.execPath, BIN, ...args, '--config', file(text)], { env: { ...fabricEnv, ...extra } }),
+    fabricProcess: (text: string, args: readonly string[]) =>
+      execa(LAB, ['exec', 'ops', process.execPath, BIN, ...args, '--config', file(text)], { reject: false, env: fabricEnv, stdin: 'ignore' }),
+    /** The status that a client gets, by curl and not by fabric's own word; 0 when it cannot connect. */
+    status: async (from: 'ops' | 'pub', path = '/health/liveliness', ...args: readonly string[]): Promise<number> => {
+      const address = from === 'ops' ? '100.64.0.14' : '203.0.113.14';
+      return Number((await curl(from, `http://${address}:4000${path}`, '-m', '3', '-o', '/dev/null', '-w', '%{http_code}', ...args)).out);
+    },
+    completion: async (model: string): Promise<string> =>
+      (await curl('ops', 'http://100.64.0.14:4000/v1/chat/completions', '-H', `Authorization: Bearer ${KEY}`, '-H', 'Content-Type: application/json', '-d', JSON.stringify({ model, max_tokens: 4, messages: [{ role: 'user', content: 'hi' }] }))).out,
+    vllm: (args: string): Promise<string> => must(run(LAB, ['ssh', 'akira', 'sh', '-s'], { input: `echo 'ARGS="${args}"' >/etc/default/vllm; systemctl restart vllm; for i in $(seq 50); do curl -sf -o /dev/null http://127.0.0.1:8000/health && exit 0; sleep 0.1; done; exit 1` })),
+    /** Until LiteLLM answers on its own host. */
+    alive: (): Promise<string> => must(run(LAB, ['ssh', 'akira', 'sh', '-s'], { input: 'for i in $(seq 300); do curl -sf -m 2 -o /dev/null http://127.0.0.1:4000/health/liveliness && exit 0; sleep 0.2; done; exit 1' })),
+  };
+};
+export type Lab = ReturnType<typeof lab>;
+
+/** The ids of results with a status, from `validate --format json`. */
+export const having = (json: string, status: string): readonly string[] => {
+  const report: { results: { id: string; status: string }[] } = JSON.parse(json);
+  return report.results.filter((one) => one.status === status).map(({ id }) => id);
+};
+export const findingsOf = (json: string, id: string): string => {
+  const report: { results: { id: string; findings: { saw: string }[] }[] } = JSON.parse(json);
+  return report.results.filter((one) => one.id === id).flatMap(({ findings }) => findings.map(({ saw }) => saw)).join('\n');
+};
+
+/** With FABRIC_FIXTURES=1, keeps what one check needs of a recording as its fixture: `before` is red, `after` is green. */
+export const keepFixture = (check: CheckId, moment: 'before' | 'after', fabricText: string, recorded: string): void => {
+  if (process.env['FABRIC_FIXTURES'] !== '1') return;
+  const folder = join(FIXTURES, check, moment);
+  mkdirSync(folder, { recursive: true });
+  const needs = needsOf(fabricOf(fabricText), checks.filter(({ id }) => id === check), { smoke: false });
+  writeFileSync(join(folder, 'fabric.yaml'), fabricText);
+  for (const [vantage, questions] of questionsOf(needs)) {
+    const evidence = decode(readFileSync(join(recorded, `${vantage}.evidence`), 'utf8'));
+    const answers = new Map([...evidence.answers].filter(([key]) => questions.has(key)));
+    writeFileSync(join(folder, `${vantage}.evidence`), encode({ ...evidence, answers }, questions));
+  }
+};
