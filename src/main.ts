@@ -7,6 +7,7 @@ import type { ValidateOptions } from './commands/validate.ts';
 
 const VERSION = '0.1.0';
 const program = new Command('fabric')
+  .exitOverride() // subcommands inherit it: usage errors exit with 2
   .description('Deploys, validates and takes back a LiteLLM fabric at home, over SSH.')
   .version(VERSION)
   .showHelpAfterError('(fabric --help lists everything)')
@@ -67,7 +68,6 @@ program
   .addOption(format())
   .action((options: StatusOptions) => finish(import('./commands/status.ts').then(({ status }) => status(options))));
 
-program.exitOverride();
 try {
   await program.parseAsync();
 } catch (error) {

@@ -41,7 +41,7 @@ test('an adoption that fails: the old unit serves again, enabled as it was, with
   expect(await fragment()).toBe('/etc/systemd/system/litellm.service');
   expect(await it.root('systemctl is-enabled litellm; systemctl is-active litellm; cat /flux/apps/litellm/config.yaml; ls /etc/containers/systemd')).toBe(`enabled\nactive\n${CONFIG.trimEnd()}\nusers`);
   await it.alive();
-  expect(await it.completion('default')).toContain('"choices"');
+  expect([await it.status('ops', '/v1/models'), await it.status('ops', '/v1/models', '-H', `Authorization: Bearer ${KEY}`)]).toEqual([401, 200]);
 });
 
 test('adopted: the old unit is gone, its files are kept, what was put into .env by hand stays, strangers are out', async () => {

@@ -1,0 +1,84 @@
+// The command as a user types it: what it prints, where, and how it exits. No host is needed for any of this.
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { afterAll, expect, test } from 'vitest';
+import { SAMPLE } from './sample.ts';
+
+const BIN = join(import.meta.dirname, '../bin/fabric.js');
+const dir = mkdtempSync(join(tmpdir(), 'fabric-cli-'));
+afterAll(() => rmSync(dir, { recursive: true }));
+
+const fabric = async (args: readonly string[], { file, env = {} }: { readonly file?: string; readonly env?: NodeJS.ProcessEnv } = {}) => {
+  const cwd = mkdtempSync(join(dir, 'cwd-'));
+  if (file !== undefined) writeFileSync(join(cwd, 'fabric.yaml'), file);
+  const { exitCode, stdout, stderr } = await execa(process.execPath, [BIN, ...args], { cwd, reject: false, stdin: 'ignore', env: { HOME: join(dir, 'home'), PATH: process.env['PATH'], ...env }, extendEnv: false });
+  return { code: exitCode, out: stdout, err: stderr, cwd };
+};
+
+test('--help lists everything, on stdout', async () => {
+  const { code, out, err } = await fabric(['--help']);
+  expect([code, err]).toEqual([0, '']);
+  for (const word of ['deploy', 'rollback', 'remove', 'validate', 'status', 'Exit codes']) expect(out).toContain(word);
+});
+
+test.each<[string, readonly string[], string]>([
+  ['an unknown command', ['destroy'], "unknown command 'destroy'"],
+  ['a misspelled command', ['validat'], 'Did you mean validate?'],
+  ['an unknown option', ['validate', '--sudo'], "unknown option '--sudo'"],
+  ['a format that is none', ['validate', '--format', 'xml'], 'Allowed choices are human, json'],
+  ['a service that is none', ['deploy', 'n8n'], "unknown command 'n8n'"],
+  ['nothing at all', [], 'Usage: fabric'],
+])('%s: exit 2, on stderr', async (_, args, message) => {
+  const { code, out, err } = await fabric(args);
+  expect([code, out]).toEqual([2, '']);
+  expect(err).toContain(message);
+});
+
+test('no fabric.yaml anywhere: exit 2, where it was looked for, and the next step', async () => {
+  const { code, err } = await fabric(['validate']);
+  expect(code).toBe(2);
+  expect(err).toMatch(/fabric: .*fabric\.yaml/);
+  expect(err).toContain('/etc/fabric/fabric.yaml');
+  expect(err).toContain('→');
+});
+
+test('every problem of the file at once, with its place: exit 2, and nothing is connected to', async () => {
+  const { code, err } = await fabric(['deploy', 'litellm'], { file: SAMPLE.replace('user: ops', 'usr: ops').replace('default: akira/qwen2.5-7b', 'default: akira/qwen') });
+  expect(code).toBe(2);
+  expect(err).toMatch(/fabric\.yaml:5:5 hosts\.akira\.usr: .*did you mean "user"\?/);
+  expect(err).toMatch(/fabric\.yaml:\d+:\d+ litellm\.aliases\.default: /);
+});
+
+test.each(['akira; reboot', '$(reboot)', '-oProxyCommand=reboot', 'akira\nreboot', '`reboot`'])('a host address such as %j is refused', async (address) => {
+  const { code, err } = await fabric(['validate'], { file: SAMPLE.replace('100.64.0.14', JSON.stringify(address)) });
+  expect([code, err]).toEqual([2, expect.stringContaining('hosts.akira.address: expected')]);
+});
+
+test('secrets that are missing: all at once, each with its source: exit 4', async () => {
+  const { code, err } = await fabric(['deploy', 'litellm'], { file: SAMPLE });
+  expect(code).toBe(4);
+  expect(err).toContain('2 secrets could not be had');
+  expect(err).toContain('LITELLM_MASTER_KEY: the environment variable LITELLM_MASTER_KEY is not set');
+  expect(err).toMatch(/OPENROUTER_API_KEY: .*\.secrets\/openrouter/);
+});
+
+test.each([
+  ['two lines', 'CANARY\nCANARY', 'more than one line'],
+  ['nothing', '', 'its value is empty'],
+])('a secret that an env file cannot carry (%s) is refused and not shown', async (_, value, message) => {
+  mkdirSync(join(dir, 'home/.secrets'), { recursive: true });
+  writeFileSync(join(dir, 'home/.secrets/openrouter'), 'fine');
+  const { code, err } = await fabric(['deploy', 'litellm'], { file: SAMPLE, env: { LITELLM_MASTER_KEY: value } });
+  expect([code, err]).toEqual([4, expect.stringContaining(message)]);
+  expect(err).not.toContain('CANARY');
+});
+
+test('on this machine itself, without SSH: what is not there is said, and the exit is not 0', async () => {
+  const { code, out } = await fabric(['validate', '--format', 'json'], { file: SAMPLE.replace('    user: ops\n', '    client: local\n    become: none\n').replace('kind: openrouter\n', 'kind: openrouter\n      url: http://127.0.0.1:9\n') });
+  const report = JSON.parse(out);
+  expect(report.schema).toBe('fabric.report/1');
+  expect([1, 3]).toContain(code);
+  expect(report.summary.pass).toBeLessThan(report.results.length);
+});
