@@ -8,7 +8,15 @@ const run = (title: string, undo: Extract<Step, { do: 'run' }>['undo']): Step =>
 const gate: Step = { do: 'gate', host, title: 'g', must: [], unverified: [], hopeless: [], withinSeconds: 1 };
 const name = (step: Step): string => ('path' in step ? step.path : step.title);
 
-const plan: Plan = [run('pull', 'nothing'), write('/a'), write('/b'), run('restart', 'again'), run('rule', { script: 'false' }), gate, run('keep', 'nothing')];
+const plan: Plan = [
+  run('pull', 'nothing'),
+  write('/a'),
+  write('/b'),
+  run('restart', 'again'),
+  run('rule', { script: 'false' }),
+  gate,
+  run('keep', 'nothing'),
+];
 
 const played = async (perform: Perform): Promise<readonly string[]> => {
   const log: string[] = [];

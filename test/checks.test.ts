@@ -20,10 +20,17 @@ interface Fixture {
 }
 const fixture = ({ id }: Check, moment: 'before' | 'after'): Fixture => {
   const folder = join(ROOT, 'fixtures', id, moment);
-  const streams = readdirSync(folder).filter((name) => name.endsWith('.evidence')).map((name) => readFileSync(join(folder, name), 'utf8'));
-  return { fabric: fabricOf(readFileSync(join(folder, 'fabric.yaml'), 'utf8')), evidence: streams.map(decode), marks: new Map(streams.flatMap((one) => [...marks(one)])) };
+  const streams = readdirSync(folder)
+    .filter((name) => name.endsWith('.evidence'))
+    .map((name) => readFileSync(join(folder, name), 'utf8'));
+  return {
+    fabric: fabricOf(readFileSync(join(folder, 'fabric.yaml'), 'utf8')),
+    evidence: streams.map(decode),
+    marks: new Map(streams.flatMap((one) => [...marks(one)])),
+  };
 };
-const statuses = (check: Check, { fabric, evidence }: Fixture): readonly string[] => examine(fabric, [check], evidence, options, 0).results.map(({ status }) => status);
+const statuses = (check: Check, { fabric, evidence }: Fixture): readonly string[] =>
+  examine(fabric, [check], evidence, options, 0).results.map(({ status }) => status);
 
 test.each(checks)('$id: red on its incident', (check) => {
   expect(statuses(check, fixture(check, 'before'))).toContain('fail');
@@ -37,7 +44,8 @@ test.each(checks)('$id: green on the healthy host', (check) => {
 test.each(checks)('$id: its recordings answer the questions that it asks today', (check) => {
   for (const moment of ['before', 'after'] as const) {
     const { fabric, marks: recorded } = fixture(check, moment);
-    for (const { key, question } of needsOf(fabric, [check], options)) expect(recorded.get(key), `${moment}: ${key}: record again with \`make fixtures\``).toBe(questionMark(question));
+    for (const { key, question } of needsOf(fabric, [check], options))
+      expect(recorded.get(key), `${moment}: ${key}: record again with \`make fixtures\``).toBe(questionMark(question));
   }
 });
 
@@ -54,8 +62,15 @@ test.each(checks)('$id: one name, three places; a story; a title that states hea
 });
 
 test('every file under src/checks is registered, and every fixture has its check', () => {
-  const files = (folder: string): readonly string[] => readdirSync(join(ROOT, folder), { withFileTypes: true }).filter((one) => one.isDirectory()).flatMap(({ name }) => readdirSync(join(ROOT, folder, name)).map((file) => `${name}/${file.replace(/\.ts$/, '')}`));
+  const files = (folder: string): readonly string[] =>
+    readdirSync(join(ROOT, folder), { withFileTypes: true })
+      .filter((one) => one.isDirectory())
+      .flatMap(({ name }) => readdirSync(join(ROOT, folder, name)).map((file) => `${name}/${file.replace(/\.ts$/, '')}`));
   const ids = checks.map(({ id }) => id).sort();
-  expect(files('src/checks').filter((name) => !name.endsWith('/index')).sort()).toEqual(ids);
+  expect(
+    files('src/checks')
+      .filter((name) => !name.endsWith('/index'))
+      .sort(),
+  ).toEqual(ids);
   expect([...files('fixtures')].sort()).toEqual(ids);
 });

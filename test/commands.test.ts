@@ -13,7 +13,13 @@ afterAll(() => rmSync(dir, { recursive: true }));
 const fabric = async (args: readonly string[], { file, env = {} }: { readonly file?: string; readonly env?: NodeJS.ProcessEnv } = {}) => {
   const cwd = mkdtempSync(join(dir, 'cwd-'));
   if (file !== undefined) writeFileSync(join(cwd, 'fabric.yaml'), file);
-  const { exitCode, stdout, stderr } = await execa(process.execPath, [BIN, ...args], { cwd, reject: false, stdin: 'ignore', env: { HOME: join(dir, 'home'), PATH: process.env['PATH'], ...env }, extendEnv: false });
+  const { exitCode, stdout, stderr } = await execa(process.execPath, [BIN, ...args], {
+    cwd,
+    reject: false,
+    stdin: 'ignore',
+    env: { HOME: join(dir, 'home'), PATH: process.env['PATH'], ...env },
+    extendEnv: false,
+  });
   return { code: exitCode, out: stdout, err: stderr, cwd };
 };
 
@@ -45,16 +51,21 @@ test('no fabric.yaml anywhere: exit 2, where it was looked for, and the next ste
 });
 
 test('every problem of the file at once, with its place: exit 2, and nothing is connected to', async () => {
-  const { code, err } = await fabric(['deploy', 'litellm'], { file: SAMPLE.replace('user: ops', 'usr: ops').replace('default: akira/qwen2.5-7b', 'default: akira/qwen') });
+  const { code, err } = await fabric(['deploy', 'litellm'], {
+    file: SAMPLE.replace('user: ops', 'usr: ops').replace('default: akira/qwen2.5-7b', 'default: akira/qwen'),
+  });
   expect(code).toBe(2);
   expect(err).toMatch(/fabric\.yaml:5:5 hosts\.akira\.usr: .*did you mean "user"\?/);
   expect(err).toMatch(/fabric\.yaml:\d+:\d+ litellm\.aliases\.default: /);
 });
 
-test.each(['akira; reboot', '$(reboot)', '-oProxyCommand=reboot', 'akira\nreboot', '`reboot`'])('a host address such as %j is refused', async (address) => {
-  const { code, err } = await fabric(['validate'], { file: SAMPLE.replace('100.64.0.14', JSON.stringify(address)) });
-  expect([code, err]).toEqual([2, expect.stringContaining('hosts.akira.address: expected')]);
-});
+test.each(['akira; reboot', '$(reboot)', '-oProxyCommand=reboot', 'akira\nreboot', '`reboot`'])(
+  'a host address such as %j is refused',
+  async (address) => {
+    const { code, err } = await fabric(['validate'], { file: SAMPLE.replace('100.64.0.14', JSON.stringify(address)) });
+    expect([code, err]).toEqual([2, expect.stringContaining('hosts.akira.address: expected')]);
+  },
+);
 
 test('secrets that are missing: all at once, each with its source: exit 4', async () => {
   const { code, err } = await fabric(['deploy', 'litellm'], { file: SAMPLE });
@@ -76,7 +87,12 @@ test.each([
 });
 
 test('on this machine itself, without SSH: what is not there is said, and the exit is not 0', async () => {
-  const { code, out } = await fabric(['validate', '--format', 'json'], { file: SAMPLE.replace('    user: ops\n', '    client: local\n    become: none\n').replace('kind: openrouter\n', 'kind: openrouter\n      url: http://127.0.0.1:9\n') });
+  const { code, out } = await fabric(['validate', '--format', 'json'], {
+    file: SAMPLE.replace('    user: ops\n', '    client: local\n    become: none\n').replace(
+      'kind: openrouter\n',
+      'kind: openrouter\n      url: http://127.0.0.1:9\n',
+    ),
+  });
   const report = JSON.parse(out);
   expect(report.schema).toBe('fabric.report/1');
   expect([1, 3]).toContain(code);

@@ -1,5 +1,5 @@
 // The connectors against a real sshd: this machine's, started on loopback by this test, as whoever runs it.
-import { execFileSync, spawn, type ChildProcess } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
@@ -23,9 +23,21 @@ const freePort = (): Promise<number> =>
 let daemon: ChildProcess | undefined;
 let port = 0;
 const path = process.env['PATH'];
-const host = (more: Partial<Host> = {}): Host => ({ name: 'akira', address: '127.0.0.1', port, user: userInfo().username, become: 'none', client: 'openssh', ...more });
+const host = (more: Partial<Host> = {}): Host => ({
+  name: 'akira',
+  address: '127.0.0.1',
+  port,
+  user: userInfo().username,
+  become: 'none',
+  client: 'openssh',
+  ...more,
+});
 const key = (name: string): void => void execFileSync('ssh-keygen', ['-q', '-t', 'ed25519', '-N', '', '-f', join(dir, name)]);
-const known = (name: string): void => writeFileSync(join(dir, 'known_hosts'), `[127.0.0.1]:${port} ${execFileSync('cut', ['-d', ' ', '-f1,2', join(dir, `${name}.pub`)], { encoding: 'utf8' })}`);
+const known = (name: string): void =>
+  writeFileSync(
+    join(dir, 'known_hosts'),
+    `[127.0.0.1]:${port} ${execFileSync('cut', ['-d', ' ', '-f1,2', join(dir, `${name}.pub`)], { encoding: 'utf8' })}`,
+  );
 
 beforeAll(async () => {
   if (SSHD === undefined) return;
@@ -39,7 +51,10 @@ beforeAll(async () => {
     `ListenAddress 127.0.0.1:${port}\nHostKey ${dir}/host\nAuthorizedKeysFile ${dir}/authorized_keys\nStrictModes no\nUsePAM no\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nPidFile none\nPermitRootLogin yes\nMaxSessions 20\n`,
   );
   // What a user's ~/.ssh/config holds, held here by a wrapper: ssh itself is the real one.
-  writeFileSync(join(dir, 'config'), `Host *\n  IdentityFile ${dir}/id\n  IdentitiesOnly yes\n  IdentityAgent none\n  UserKnownHostsFile ${dir}/known_hosts\n  GlobalKnownHostsFile /dev/null\n`);
+  writeFileSync(
+    join(dir, 'config'),
+    `Host *\n  IdentityFile ${dir}/id\n  IdentitiesOnly yes\n  IdentityAgent none\n  UserKnownHostsFile ${dir}/known_hosts\n  GlobalKnownHostsFile /dev/null\n`,
+  );
   mkdirSync(join(dir, 'bin'));
   writeFileSync(join(dir, 'bin/ssh'), `#!/bin/sh\nexec "$(PATH=\${PATH#*:} command -v ssh)" -F ${dir}/config "$@"\n`, { mode: 0o755 });
   process.env['PATH'] = `${dir}/bin:${path}`;
@@ -84,10 +99,16 @@ real('openssh, against a real sshd', () => {
     return answer;
   };
   test('a changed host key is refused, and the message says what it may mean', async () => {
-    expect(await lostBecause(() => known('other'))).toMatchObject({ lost: 'unreachable', why: expect.stringMatching(/host key has CHANGED.*ssh-keygen -R 127\.0\.0\.1.*stand in between/s) });
+    expect(await lostBecause(() => known('other'))).toMatchObject({
+      lost: 'unreachable',
+      why: expect.stringMatching(/host key has CHANGED.*ssh-keygen -R 127\.0\.0\.1.*stand in between/s),
+    });
   });
   test('an unknown host key is refused: nothing is trusted on first use', async () => {
-    expect(await lostBecause(() => writeFileSync(join(dir, 'known_hosts'), ''))).toMatchObject({ lost: 'unreachable', why: expect.stringContaining('its host key is not known') });
+    expect(await lostBecause(() => writeFileSync(join(dir, 'known_hosts'), ''))).toMatchObject({
+      lost: 'unreachable',
+      why: expect.stringContaining('its host key is not known'),
+    });
   });
   test('a key that the host does not know is a login', async () => {
     writeFileSync(join(dir, 'bin/ssh'), `#!/bin/sh\nexec "$(PATH=\${PATH#*:} command -v ssh)" -F ${dir}/config -i ${dir}/stranger "$@"\n`);
@@ -98,10 +119,16 @@ real('openssh, against a real sshd', () => {
     writeFileSync(join(dir, 'bin/ssh'), `#!/bin/sh\nexec "$(PATH=\${PATH#*:} command -v ssh)" -F ${dir}/config "$@"\n`);
   });
   test('nobody listens', async () => {
-    expect(await lostBecause(() => {}, host({ port: await freePort() }))).toMatchObject({ lost: 'unreachable', why: expect.stringContaining('Connection refused') });
+    expect(await lostBecause(() => {}, host({ port: await freePort() }))).toMatchObject({
+      lost: 'unreachable',
+      why: expect.stringContaining('Connection refused'),
+    });
   });
   test('a name that nobody knows', async () => {
-    expect(await lostBecause(() => {}, host({ address: 'no-such-host.invalid' }))).toMatchObject({ lost: 'unreachable', why: expect.stringMatching(/akira .*no-such-host\.invalid/) });
+    expect(await lostBecause(() => {}, host({ address: 'no-such-host.invalid' }))).toMatchObject({
+      lost: 'unreachable',
+      why: expect.stringMatching(/akira .*no-such-host\.invalid/),
+    });
   });
 });
 

@@ -1,4 +1,6 @@
 // The plan as a pure function of what a host answered: tables, no host.
+
+import { Chalk } from 'chalk';
 import { expect, test } from 'vitest';
 import { checks } from '../src/checks/index.ts';
 import { needs } from '../src/deploy/needs.ts';
@@ -9,9 +11,8 @@ import * as rolling from '../src/deploy/rollback.ts';
 import { type Answer, type Evidence, facts, type Lost, type Probe } from '../src/evidence.ts';
 import { examine, needsOf } from '../src/examine.ts';
 import type { Fabric } from '../src/fabric.ts';
-import { type Plan, sha256, type Step } from '../src/plan.ts';
+import { type Plan, type Step, sha256 } from '../src/plan.ts';
 import { humanPlan, title } from '../src/report/plan.ts';
-import { Chalk } from 'chalk';
 import { baseUrl, files } from '../src/services/litellm.ts';
 import { fabricOf, SAMPLE, sample } from './sample.ts';
 
@@ -45,7 +46,12 @@ trusted
   rich rules: 
 `;
 const RULE = '\trule family="ipv4" source address="100.64.0.0/10" port port="4000" protocol="tcp" accept';
-const unit = (properties: Readonly<Record<string, string>>): Answer => ok(Object.entries({ LoadState: 'loaded', ActiveState: 'active', SubState: 'running', NRestarts: '0', Result: 'success', ...properties }).map(([name, value]) => `${name}=${value}`).join('\n'));
+const unit = (properties: Readonly<Record<string, string>>): Answer =>
+  ok(
+    Object.entries({ LoadState: 'loaded', ActiveState: 'active', SubState: 'running', NRestarts: '0', Result: 'success', ...properties })
+      .map(([name, value]) => `${name}=${value}`)
+      .join('\n'),
+  );
 const prints = new Map([...sample.litellm.secrets.keys()].map((name) => [name, `print-of-${name}`]));
 
 /** A host on which nothing was ever deployed. */
@@ -87,7 +93,7 @@ const after = (fabric: Fabric): Said => {
     'firewall/runtime': ok(ZONES(RULE)),
     'firewall/permanent': ok(ZONES(RULE).replace('running\n', '')),
     'fabric/kept': ok('current 1\ninforce yes\nrelease 1 900 image ann@laptop\nbytes 1'),
-    'litellm/health': ok("\"I'm alive!\"\n200"),
+    'litellm/health': ok('"I\'m alive!"\n200'),
   };
 };
 
@@ -116,7 +122,11 @@ test('a virgin host: pull first, files, start, gate, the firewall last, then the
   ]);
   const gate = steps.find((step) => step.do === 'gate');
   expect(gate?.do === 'gate' && gate.must.map(({ id }) => id)).toEqual(
-    expect.arrayContaining(['litellm/unit-active', 'litellm/liveliness', 'litellm/readiness', 'litellm/key-required', 'litellm/models-equal'].map((id) => `${id}@akira`)),
+    expect.arrayContaining(
+      ['litellm/unit-active', 'litellm/liveliness', 'litellm/readiness', 'litellm/key-required', 'litellm/models-equal'].map(
+        (id) => `${id}@akira`,
+      ),
+    ),
   );
 });
 
@@ -130,19 +140,47 @@ test('a plan is JSON through and through, and holds names of secrets alone', () 
   expect(humanPlan(steps, new Chalk({ level: 0 }), true)).toContain('+ LITELLM_MASTER_KEY=[secret LITELLM_MASTER_KEY]');
 });
 
-const without = (said: Said, ...keys: readonly string[]): Said => Object.fromEntries(Object.entries(said).filter(([key]) => !keys.includes(key)));
+const without = (said: Said, ...keys: readonly string[]): Said =>
+  Object.fromEntries(Object.entries(said).filter(([key]) => !keys.includes(key)));
 const config = `file${files(sample.litellm)[0].path}`;
 const own = (said: Said): Said => ({ ...after(sample), ...said });
 
 test.each<[string, Said, readonly string[]]>([
-  ['config.yaml edited by hand', own({ [config]: ok(`644 root:root ${sha256('x')}\nx`) }), ['write /flux/apps/litellm/config.yaml', 'restart', GATE, 'keep']],
-  ['a key that changed in the store', own({ 'env/': ok('600 root:root\nLITELLM_MASTER_KEY older\nOPENROUTER_API_KEY print-of-OPENROUTER_API_KEY\nHAND x') }), ['edit /flux/apps/litellm/.env', 'restart', GATE, 'keep']],
-  ['.env that others can read: mended without a restart', own({ 'env/': ok(`644 root:root\n${[...prints].map(([name, print]) => `${name} ${print}`).join('\n')}`) }), ['make /flux/apps/litellm/.env 600 root:root', GATE, 'keep']],
-  ['stopped by hand', own({ unit: unit({ ActiveState: 'inactive', FragmentPath: '/run/systemd/generator/litellm.service' }) }), ['restart', GATE]],
+  [
+    'config.yaml edited by hand',
+    own({ [config]: ok(`644 root:root ${sha256('x')}\nx`) }),
+    ['write /flux/apps/litellm/config.yaml', 'restart', GATE, 'keep'],
+  ],
+  [
+    'a key that changed in the store',
+    own({ 'env/': ok('600 root:root\nLITELLM_MASTER_KEY older\nOPENROUTER_API_KEY print-of-OPENROUTER_API_KEY\nHAND x') }),
+    ['edit /flux/apps/litellm/.env', 'restart', GATE, 'keep'],
+  ],
+  [
+    '.env that others can read: mended without a restart',
+    own({ 'env/': ok(`644 root:root\n${[...prints].map(([name, print]) => `${name} ${print}`).join('\n')}`) }),
+    ['make /flux/apps/litellm/.env 600 root:root', GATE, 'keep'],
+  ],
+  [
+    'stopped by hand',
+    own({ unit: unit({ ActiveState: 'inactive', FragmentPath: '/run/systemd/generator/litellm.service' }) }),
+    ['restart', GATE],
+  ],
   ['interrupted between the files and the restart', own({ 'changed/': ok('980') }), ['restart', GATE]],
   ['interrupted between the gate and the release', own({ 'fabric/kept': ok('bytes 1') }), ['keep']],
-  ['the rule is gone from the runtime set alone', own({ 'firewall/runtime': ok(ZONES('')) }), [OPEN, 'gate: the firewall admits', 'keep'].slice(0, 2)],
-  ['the zone admits everybody already: no rule is missing, and closing it is not ours', own({ 'firewall/runtime': ok(ZONES('', '1025-65535/tcp')), 'firewall/permanent': ok(ZONES('', '1025-65535/tcp').replace('running\n', '')) }), []],
+  [
+    'the rule is gone from the runtime set alone',
+    own({ 'firewall/runtime': ok(ZONES('')) }),
+    [OPEN, 'gate: the firewall admits', 'keep'].slice(0, 2),
+  ],
+  [
+    'the zone admits everybody already: no rule is missing, and closing it is not ours',
+    own({
+      'firewall/runtime': ok(ZONES('', '1025-65535/tcp')),
+      'firewall/permanent': ok(ZONES('', '1025-65535/tcp').replace('running\n', '')),
+    }),
+    [],
+  ],
 ])('%s', (_, said, expected) => {
   const seen = titles(planned(said));
   expect(seen.length, seen.join('\n')).toBe(expected.length);
@@ -164,7 +202,9 @@ const runbook: Said = {
   [config]: ok(`600 root:root ${sha256('model_list: []')}\nmodel_list: []`),
   unit: unit({ FragmentPath: '/etc/systemd/system/litellm.service', UnitFileState: 'enabled', ActiveEnterTimestamp: '@900' }),
   image: ok('sha256:1'),
-  containers: ok('podman\tlitellm_litellm_1\tghcr.io/berriai/litellm:main-stable\t0.0.0.0:4000->4000/tcp\npodman\tweb\tdocker.io/library/caddy:2\t'),
+  containers: ok(
+    'podman\tlitellm_litellm_1\tghcr.io/berriai/litellm:main-stable\t0.0.0.0:4000->4000/tcp\npodman\tweb\tdocker.io/library/caddy:2\t',
+  ),
   listen: ok('LISTEN 0 2048 0.0.0.0:4000 0.0.0.0:*'),
 };
 test('a host deployed the runbook’s way: its files are kept, unit and container retired before ours starts', () => {
@@ -185,7 +225,9 @@ test('a host deployed the runbook’s way: its files are kept, unit and containe
 });
 
 const tailnetOnly = fabricOf(SAMPLE.replace('  image:', '  listen: 100.64.0.14:4000\n  image:'));
-const keyless = fabricOf(`${SAMPLE.replace('  secrets:\n    LITELLM_MASTER_KEY: env:LITELLM_MASTER_KEY', '  master_key: "none: everyone who can connect is an administrator"\n  secrets:')}`);
+const keyless = fabricOf(
+  `${SAMPLE.replace('  secrets:\n    LITELLM_MASTER_KEY: env:LITELLM_MASTER_KEY', '  master_key: "none: everyone who can connect is an administrator"\n  secrets:')}`,
+);
 test('without a master key, said in so many words: the gate skips that condition, and the unit permits it', () => {
   const steps = planned({ ...virgin }, keyless);
   const gates = steps.flatMap((step) => (step.do === 'gate' ? step.must : []));
@@ -199,14 +241,39 @@ const inTheWay = (said: Said, fabric = sample): readonly string[] =>
 test.each<[string, Said, Fabric, readonly string[]]>([
   ['a ready host', {}, sample, []],
   ['no podman, on Debian', { machine: ok('like debian\nmissing podman') }, sample, ['akira lacks podman → sudo apt-get install -y podman']],
-  ['no podman and no ss, on Fedora', { machine: ok('like fedora\nmissing podman\nmissing ss') }, sample, ['akira lacks podman, ss → sudo dnf install -y podman iproute']],
-  ['an old podman', { machine: ok('like debian\npodman version 4.3.1') }, sample, ['akira has podman 4.3.1; Quadlets need 4.4 → sudo apt-get install -y podman']],
-  ['firewalld stopped', { 'firewall/runtime': ok('stopped') }, sample, ['firewalld on akira is not running → sudo systemctl enable --now firewalld']],
-  ['no firewalld, bound everywhere', { 'firewall/runtime': ok('absent') }, sample, [expect.stringContaining('0.0.0.0:4000 would be open to everyone')]],
+  [
+    'no podman and no ss, on Fedora',
+    { machine: ok('like fedora\nmissing podman\nmissing ss') },
+    sample,
+    ['akira lacks podman, ss → sudo dnf install -y podman iproute'],
+  ],
+  [
+    'an old podman',
+    { machine: ok('like debian\npodman version 4.3.1') },
+    sample,
+    ['akira has podman 4.3.1; Quadlets need 4.4 → sudo apt-get install -y podman'],
+  ],
+  [
+    'firewalld stopped',
+    { 'firewall/runtime': ok('stopped') },
+    sample,
+    ['firewalld on akira is not running → sudo systemctl enable --now firewalld'],
+  ],
+  [
+    'no firewalld, bound everywhere',
+    { 'firewall/runtime': ok('absent') },
+    sample,
+    [expect.stringContaining('0.0.0.0:4000 would be open to everyone')],
+  ],
   ['ufw, bound everywhere', { 'firewall/runtime': ok('ufw') }, sample, [expect.stringContaining('fabric does not read ufw’s rules')]],
   ['no firewalld, bound to the tailnet address', { 'firewall/runtime': ok('absent') }, tailnetOnly, []],
   ['ufw, bound to the tailnet address', { 'firewall/runtime': ok('ufw') }, tailnetOnly, []],
-  ['something else has the port', { listen: ok('LISTEN 0 5 0.0.0.0:4000 0.0.0.0:*') }, sample, [expect.stringContaining('port 4000 on akira is taken')]],
+  [
+    'something else has the port',
+    { listen: ok('LISTEN 0 5 0.0.0.0:4000 0.0.0.0:*') },
+    sample,
+    [expect.stringContaining('port 4000 on akira is taken')],
+  ],
 ])('before anything changes: %s', (_, said, fabric, expected) => {
   expect(inTheWay(said, fabric)).toEqual(expected);
 });
@@ -217,7 +284,11 @@ const rolled = (said: Said): Plan => {
   return rolling.plan(sample, facts(evidence, rolling.needs(sample)), examine(sample, checks, evidence, { smoke: false }, 1000));
 };
 test('rollback: image, config.yaml and .env of the release before, together, through a gate', () => {
-  const steps = rolled({ 'fabric/previous': ok(`= 1 ghcr.io/berriai/litellm:v1.108.0\n= config.yaml 644 root:root ${sha256('old')}\nold\n= env 600 root:root ${sha256('olde')}\nLITELLM_MASTER_KEY=\n= litellm.container 644 root:root ${sha256('oldu')}\noldu`) });
+  const steps = rolled({
+    'fabric/previous': ok(
+      `= 1 ghcr.io/berriai/litellm:v1.108.0\n= config.yaml 644 root:root ${sha256('old')}\nold\n= env 600 root:root ${sha256('olde')}\nLITELLM_MASTER_KEY=\n= litellm.container 644 root:root ${sha256('oldu')}\noldu`,
+    ),
+  });
   expect(titles(steps)).toEqual([
     'pull ghcr.io/berriai/litellm:v1.108.0 unless it is there',
     'restore /flux/apps/litellm/config.yaml from /var/lib/fabric/litellm/releases/1/config.yaml',

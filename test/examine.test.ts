@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { type Check, type Finding, defineCheck, resultId } from '../src/check.ts';
+import { type Check, defineCheck, type Finding, resultId } from '../src/check.ts';
 import { type Answer, type Evidence, type Lost, type Probe, succeeded } from '../src/evidence.ts';
 import { examine } from '../src/examine.ts';
 import type { Accepted } from '../src/fabric.ts';
@@ -13,12 +13,18 @@ const probe: Probe<string> = { key: 'p', question: { at: 'akira', via: 'sh', scr
 const hear = (answer: Answer | Lost): readonly Evidence[] => [{ vantage: 'akira', at: 1, answers: new Map([['p', answer]]) }];
 const ok = hear({ code: 0, out: 'text', err: '' });
 
-const make = (id: Check['id'], judge: Check['each'] extends (...args: never) => readonly (infer C)[] ? (C extends { judge: infer J } ? J : never) : never, blockedBy: readonly string[] = [], subjects = ['h1']): Check =>
+const make = (
+  id: Check['id'],
+  judge: Check['each'] extends (...args: never) => readonly (infer C)[] ? (C extends { judge: infer J } ? J : never) : never,
+  blockedBy: readonly string[] = [],
+  subjects = ['h1'],
+): Check =>
   defineCheck({
     id,
     title: 't',
     story: 's',
-    each: () => subjects.map((subject) => ({ subject, needs: [probe], blockedBy: blockedBy.map((one) => resultId(`x/${one}`, subject)), judge })),
+    each: () =>
+      subjects.map((subject) => ({ subject, needs: [probe], blockedBy: blockedBy.map((one) => resultId(`x/${one}`, subject)), judge })),
   });
 const statuses = (checks: readonly Check[], evidence = ok, fabric = sample): readonly string[] =>
   examine(fabric, checks, evidence, options, NOON).results.map(({ id, status }) => `${id} ${status}`);
@@ -27,10 +33,23 @@ test.each<[string, Check, readonly Evidence[], string]>([
   ['nothing found', make('x/a', () => []), ok, 'pass'],
   ['a warning', make('x/a', () => [{ ...bad, severity: 'warn' }]), ok, 'warn'],
   ['a failure outweighs what was lost', make('x/a', () => [bad, { lost: 'timeout', why: '' }]), ok, 'fail'],
-  ['what was lost outweighs a warning', make('x/a', () => [{ ...bad, severity: 'warn' }, { lost: 'timeout', why: '' }]), ok, 'unknown'],
+  [
+    'what was lost outweighs a warning',
+    make('x/a', () => [
+      { ...bad, severity: 'warn' },
+      { lost: 'timeout', why: '' },
+    ]),
+    ok,
+    'unknown',
+  ],
   ['know, and it was lost', make('x/a', ({ know }) => (know(probe) ? [] : [bad])), hear({ lost: 'unreachable', why: 'gone' }), 'unknown'],
   ['know, and the command failed', make('x/a', ({ know }) => (know(probe) ? [] : [bad])), hear({ code: 1, out: '', err: 'no' }), 'unknown'],
-  ['maybe, and it was lost', make('x/a', ({ maybe }) => (typeof maybe(probe) === 'string' ? [bad] : [])), hear({ lost: 'timeout', why: '' }), 'pass'],
+  [
+    'maybe, and it was lost',
+    make('x/a', ({ maybe }) => (typeof maybe(probe) === 'string' ? [bad] : [])),
+    hear({ lost: 'timeout', why: '' }),
+    'pass',
+  ],
 ])('%s', (_, check, evidence, status) => {
   expect(statuses([check], evidence)).toEqual([`x/a@h1 ${status}`]);
 });
@@ -47,16 +66,29 @@ test('blocked: an echo names its root, through echoes, per subject, and cycles e
 
 test('a reader that chokes on a hostile answer costs its own case, not the run', () => {
   const chokes: Probe<string> = { ...probe, read: (answer) => JSON.parse(answer.out) };
-  const check = defineCheck({ id: 'x/a', title: '', story: '', each: () => [{ subject: 'h', needs: [chokes], judge: ({ know }) => (know(chokes) ? [] : []) }] });
+  const check = defineCheck({
+    id: 'x/a',
+    title: '',
+    story: '',
+    each: () => [{ subject: 'h', needs: [chokes], judge: ({ know }) => (know(chokes) ? [] : []) }],
+  });
   expect(statuses([check, make('x/b', () => [])])).toEqual(['x/a@h unknown', 'x/b@h1 pass']);
 });
 
 test('a fact that was not declared is a bug', () => {
-  const sly = defineCheck({ id: 'x/a', title: '', story: '', each: () => [{ subject: 'h', needs: [], judge: ({ know }) => (know(probe) ? [] : []) }] });
+  const sly = defineCheck({
+    id: 'x/a',
+    title: '',
+    story: '',
+    each: () => [{ subject: 'h', needs: [], judge: ({ know }) => (know(probe) ? [] : []) }],
+  });
   expect(() => statuses([sly])).toThrow('is not in needs');
 });
 
-const accepting = (accept: Partial<Accepted>) => ({ ...sample, accept: [{ check: 'x/a', reason: 'known', until: '2026-11-21', ...accept }] });
+const accepting = (accept: Partial<Accepted>) => ({
+  ...sample,
+  accept: [{ check: 'x/a', reason: 'known', until: '2026-11-21', ...accept }],
+});
 test.each([
   ['until today', {}, 'accepted'],
   ['expired yesterday', { until: '2026-11-20' }, 'fail'],

@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { Refusal } from '../src/errors.ts';
 import { findFabric, loadFabric } from '../src/fabric/find.ts';
@@ -739,4 +741,10 @@ describe('finding it', () => {
         throw new TypeError('bug');
       }),
     ).toThrow(TypeError));
+});
+
+test('the example file has no problems', () => {
+  expect(parse(readFileSync(join(import.meta.dirname, '../fabric.example.yaml'), 'utf8'), 'fabric.example.yaml')).not.toHaveProperty(
+    'problems',
+  );
 });

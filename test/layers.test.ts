@@ -16,32 +16,42 @@ const ARROWS: Readonly<Record<string, { readonly from: readonly string[]; readon
   secrets: { from: ['core', 'secrets'], packages: [] },
   hosts: { from: ['core', 'hosts'], packages: ['execa'] },
   report: { from: ['core', 'report'], packages: ['chalk', 'diff'] },
-  commands: { from: ['core', 'fabric', 'services', 'probes', 'checks', 'deploy', 'secrets', 'hosts', 'report', 'commands'], packages: ['chalk', 'ora', 'commander'] },
+  commands: {
+    from: ['core', 'fabric', 'services', 'probes', 'checks', 'deploy', 'secrets', 'hosts', 'report', 'commands'],
+    packages: ['chalk', 'ora', 'commander'],
+  },
   main: { from: ['commands'], packages: ['commander'] },
 };
 
 const sources = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
 const layer = (file: string): string => (file === 'main.ts' ? 'main' : file.includes('/') ? (file.split('/')[0] ?? '') : 'core');
 const imports = (file: string): readonly string[] =>
-  [...readFileSync(join(SRC, file), 'utf8').matchAll(/(?:from|import\()\s*'([^']+)'/g)].flatMap(([, target]) => (target === undefined ? [] : [target]));
+  [...readFileSync(join(SRC, file), 'utf8').matchAll(/(?:from|import\()\s*'([^']+)'/g)].flatMap(([, target]) =>
+    target === undefined ? [] : [target],
+  );
 
 test.each(sources)('%s imports only what its folder may', (file) => {
   const allowed = ARROWS[layer(file)];
   expect(allowed, `no arrow is drawn for ${layer(file)}`).toBeDefined();
   for (const target of imports(file)) {
     if (target.startsWith('node:')) continue;
-    if (target.startsWith('.')) expect(allowed?.from, `${file} → ${target}`).toContain(layer(relative(SRC, join(SRC, dirname(file), target))));
+    if (target.startsWith('.'))
+      expect(allowed?.from, `${file} → ${target}`).toContain(layer(relative(SRC, join(SRC, dirname(file), target))));
     else expect(allowed?.packages, `${file} → ${target}`).toContain(target);
   }
 });
 
 test('the clock, the process and the console belong to commands and hosts', () => {
   const own = new Set(['commands', 'hosts', 'main']);
-  const found = sources.filter((file) => !own.has(layer(file)) && /\bDate\.now\(|new Date\(\)|\bprocess\.|\bconsole\./.test(readFileSync(join(SRC, file), 'utf8')));
+  const found = sources.filter(
+    (file) => !own.has(layer(file)) && /\bDate\.now\(|new Date\(\)|\bprocess\.|\bconsole\./.test(readFileSync(join(SRC, file), 'utf8')),
+  );
   expect(found).toEqual([]);
 });
 
 test('values of secrets are revealed in hosts/, secrets/ and the secret itself alone', () => {
-  const found = sources.filter((file) => !['hosts', 'secrets'].includes(layer(file)) && /\.reveal\(\)/.test(readFileSync(join(SRC, file), 'utf8')));
+  const found = sources.filter(
+    (file) => !['hosts', 'secrets'].includes(layer(file)) && /\.reveal\(\)/.test(readFileSync(join(SRC, file), 'utf8')),
+  );
   expect(found).toEqual(['secret.ts']);
 });

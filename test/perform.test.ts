@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { scriptOf } from '../src/hosts/perform.ts';
-import { type FileState, type Line, sha256, type Step } from '../src/plan.ts';
+import { type FileState, type Line, type Step, sha256 } from '../src/plan.ts';
 import { type Keyring, Secret } from '../src/secret.ts';
 import { STATE } from '../src/state.ts';
 
@@ -22,7 +22,10 @@ afterEach(() => rmSync(dir, { recursive: true }));
 
 /** The state folder is a scratch one here. */
 const sh = (step: Exclude<Step, { do: 'gate' }>, way: 'do' | 'undo'): { readonly code: number | null; readonly err: string } => {
-  const { status, stderr } = spawnSync('sh', ['-s'], { input: scriptOf(step, way, 'run1', 3, keyring).replaceAll(STATE, join(dir, 'state')), encoding: 'utf8' });
+  const { status, stderr } = spawnSync('sh', ['-s'], {
+    input: scriptOf(step, way, 'run1', 3, keyring).replaceAll(STATE, join(dir, 'state')),
+    encoding: 'utf8',
+  });
   return { code: status, err: stderr };
 };
 const text = (): string => readFileSync(path, 'utf8');
@@ -33,17 +36,36 @@ const put = (content: string, bits = 0o640): FileState => {
   chmodSync(path, bits);
   return { sha256: sha256(content), text: content, mode: bits.toString(8), owner };
 };
-const write = (was: FileState | null, now: string | null): Step & { do: 'write' } => ({ do: 'write', host: 'akira', path, mode: '644', owner, was, now });
-const patch = (lines: readonly Line[], exists: boolean): Step & { do: 'patch' } => ({ do: 'patch', host: 'akira', path, mode: '600', owner, was: exists ? { mode: '640', owner } : null, lines });
+const write = (was: FileState | null, now: string | null): Step & { do: 'write' } => ({
+  do: 'write',
+  host: 'akira',
+  path,
+  mode: '644',
+  owner,
+  was,
+  now,
+});
+const patch = (lines: readonly Line[], exists: boolean): Step & { do: 'patch' } => ({
+  do: 'patch',
+  host: 'akira',
+  path,
+  mode: '600',
+  owner,
+  was: exists ? { mode: '640', owner } : null,
+  lines,
+});
 const leftovers = (): readonly string[] => readdirSync(join(dir, 'apps/litellm')).filter((name) => name.startsWith('.fabric'));
 
-test.each(['plain\n', `it's "quoted" $HOME \`id\` \\n %s\n\n`, 'no final newline', ''])('write a new file, exactly: %j; undone, it is gone', (content) => {
-  expect(sh(write(null, content), 'do')).toEqual({ code: 0, err: '' });
-  expect([text(), mode()]).toEqual([content, '644']);
-  expect(statSync(join(dir, 'apps/litellm')).mode & 0o777).toBe(0o755);
-  expect(sh(write(null, content), 'undo').code).toBe(0);
-  expect(readdirSync(dir)).toEqual(['state']); // the folders that it made are gone too
-});
+test.each(['plain\n', `it's "quoted" $HOME \`id\` \\n %s\n\n`, 'no final newline', ''])(
+  'write a new file, exactly: %j; undone, it is gone',
+  (content) => {
+    expect(sh(write(null, content), 'do')).toEqual({ code: 0, err: '' });
+    expect([text(), mode()]).toEqual([content, '644']);
+    expect(statSync(join(dir, 'apps/litellm')).mode & 0o777).toBe(0o755);
+    expect(sh(write(null, content), 'undo').code).toBe(0);
+    expect(readdirSync(dir)).toEqual(['state']); // the folders that it made are gone too
+  },
+);
 
 test('write over a file; undone, its content and mode are back', () => {
   const was = put('old\n');
@@ -71,7 +93,10 @@ test('a file that changed since the plan, appeared, or is a link: refused and un
   writeFileSync(target, 'theirs');
   rmSync(path);
   symlinkSync(target, path);
-  expect(sh(write({ ...was, sha256: sha256('theirs') }, 'new\n'), 'do')).toMatchObject({ code: 75, err: expect.stringContaining('symbolic link') });
+  expect(sh(write({ ...was, sha256: sha256('theirs') }, 'new\n'), 'do')).toMatchObject({
+    code: 75,
+    err: expect.stringContaining('symbolic link'),
+  });
   expect(readFileSync(target, 'utf8')).toBe('theirs');
 });
 
@@ -108,7 +133,10 @@ test('a new .env is nobody else’s from its first byte', () => {
   // Nothing is written before mode and owner are set, and the name appears only by the rename.
   expect(script.indexOf('chmod 600')).toBeLessThan(script.indexOf('>"$tmp"'));
   expect(script.indexOf('>"$tmp"')).toBeLessThan(script.indexOf('mv -f "$tmp" "$path"'));
-  const open = spawnSync('sh', ['-s'], { input: `umask 000; ${script.replaceAll(STATE, join(dir, 'state')).replace('mv -f "$tmp"', 'stat -c %a "$tmp" >&2; mv -f "$tmp"')}`, encoding: 'utf8' });
+  const open = spawnSync('sh', ['-s'], {
+    input: `umask 000; ${script.replaceAll(STATE, join(dir, 'state')).replace('mv -f "$tmp"', 'stat -c %a "$tmp" >&2; mv -f "$tmp"')}`,
+    encoding: 'utf8',
+  });
   expect(open.stderr.trim()).toBe('600');
 });
 
@@ -116,8 +144,20 @@ test('restore: from where the host keeps it, refused when that is not what the p
   const was = put('newer\n');
   const from = join(dir, 'kept');
   writeFileSync(from, 'older\n');
-  const step: Step & { do: 'restore' } = { do: 'restore', host: 'akira', path, mode: '600', owner, was, from, now: { ...was, sha256: sha256('older\n'), text: 'older\n' } };
-  expect(sh({ ...step, now: { ...step.now, sha256: sha256('another') } }, 'do')).toMatchObject({ code: 75, err: expect.stringContaining('is not what the plan showed') });
+  const step: Step & { do: 'restore' } = {
+    do: 'restore',
+    host: 'akira',
+    path,
+    mode: '600',
+    owner,
+    was,
+    from,
+    now: { ...was, sha256: sha256('older\n'), text: 'older\n' },
+  };
+  expect(sh({ ...step, now: { ...step.now, sha256: sha256('another') } }, 'do')).toMatchObject({
+    code: 75,
+    err: expect.stringContaining('is not what the plan showed'),
+  });
   expect(sh(step, 'do')).toEqual({ code: 0, err: '' });
   expect([text(), mode()]).toEqual(['older\n', '600']);
   sh(step, 'undo');
@@ -126,7 +166,9 @@ test('restore: from where the host keeps it, refused when that is not what the p
 
 test('a full disk: the step fails, names it, and the file is the old one', () => {
   const was = put('old\n');
-  const script = scriptOf(write(was, 'x'.repeat(4096)), 'do', 'run1', 3, keyring).replaceAll(STATE, join(dir, 'state')).replace(`>"$tmp"`, '>/dev/full');
+  const script = scriptOf(write(was, 'x'.repeat(4096)), 'do', 'run1', 3, keyring)
+    .replaceAll(STATE, join(dir, 'state'))
+    .replace(`>"$tmp"`, '>/dev/full');
   const { status, stderr } = spawnSync('sh', ['-s'], { input: script, encoding: 'utf8' });
   expect([status === 0, stderr, text()]).toEqual([false, expect.stringMatching(/No space left|I\/O error|error/), 'old\n']);
   expect(leftovers()).toEqual([]);

@@ -1,3 +1,4 @@
+import { inspect } from 'node:util';
 import { Chalk } from 'chalk';
 import { expect, test } from 'vitest';
 import { type Check, defineCheck, type Report, type Result } from '../src/check.ts';
@@ -5,7 +6,6 @@ import { redactText } from '../src/hosts/redact.ts';
 import { humanReport } from '../src/report/human.ts';
 import { reportJson } from '../src/report/json.ts';
 import { Secret } from '../src/secret.ts';
-import { inspect } from 'node:util';
 
 const check: Check = defineCheck({ id: 'litellm/exposure', rex: ['REX-36'], title: 'Strangers are out', story: '', each: () => [] });
 const who = (subject: string) => ({ id: `litellm/exposure@${subject}` as const, check, subject });
@@ -37,8 +37,12 @@ test('the report for people: worst first, aligned, quiet about what passes, harm
 });
 
 test('one unreachable host is one line, not one a check', () => {
-  const gone = ['a', 'b', 'c', 'd'].map((subject): Result => ({ ...who(subject), status: 'unknown', findings: [], lost: [{ lost: 'unreachable', why: 'akira: timed out' }] }));
-  expect(humanReport({ at: 0, results: gone }, plain, false)).toBe('? 4 checks could not be made: unreachable: akira: timed out\n4 unknown\n');
+  const gone = ['a', 'b', 'c', 'd'].map(
+    (subject): Result => ({ ...who(subject), status: 'unknown', findings: [], lost: [{ lost: 'unreachable', why: 'akira: timed out' }] }),
+  );
+  expect(humanReport({ at: 0, results: gone }, plain, false)).toBe(
+    '? 4 checks could not be made: unreachable: akira: timed out\n4 unknown\n',
+  );
 });
 
 test('the report for programs', () => {
@@ -47,7 +51,17 @@ test('the report for programs', () => {
     at: '1970-01-01T00:00:00.000Z',
     summary: { pass: 1, warn: 0, fail: 1, unknown: 1, blocked: 1, accepted: 1 },
     results: [
-      { id: 'litellm/exposure@a', check: 'litellm/exposure', rex: ['REX-36'], title: 'Strangers are out', subject: 'a', status: 'pass', blockedBy: null, lost: [], findings: [] },
+      {
+        id: 'litellm/exposure@a',
+        check: 'litellm/exposure',
+        rex: ['REX-36'],
+        title: 'Strangers are out',
+        subject: 'a',
+        status: 'pass',
+        blockedBy: null,
+        lost: [],
+        findings: [],
+      },
       { status: 'fail', findings: [{ severity: 'fail', want: 'w', advice: 'a', reproduce: 'ssh x' }] },
       { status: 'blocked', blockedBy: 'litellm/exposure@b' },
       { status: 'accepted', accepted: { reason: 'known', until: '2027-01-01' } },
@@ -61,13 +75,21 @@ test('a secret prints as its name, however it is printed', () => {
   expect([`${secret}`, JSON.stringify({ secret }), inspect(secret), inspect({ deep: [secret] })].join()).not.toContain('sk-value');
 });
 
-const keyring = new Map([['KEY', new Secret('KEY', 'hunter22')], ['LONG', new Secret('LONG', 'hunter22-and-more')], ['TINY', new Secret('TINY', 'a')]]);
+const keyring = new Map([
+  ['KEY', new Secret('KEY', 'hunter22')],
+  ['LONG', new Secret('LONG', 'hunter22-and-more')],
+  ['TINY', new Secret('TINY', 'a')],
+]);
 test.each([
   ['a known value', 'x hunter22 y', 'x [secret KEY] y'],
   ['the longer of two', 'hunter22-and-more', '[secret LONG]'],
   ['a key that nobody declared', 'api_key: sk-or-v1-0123456789', 'api_key: [redacted sk-…]'],
   ['a bearer', 'Authorization: Bearer abcdefgh.ijkl', 'Authorization: Bearer [redacted]'],
-  ['a hash is spared', '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08', '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08'],
+  [
+    'a hash is spared',
+    '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
+    '9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08',
+  ],
   ['a value too short to be one', 'banana', 'banana'],
 ])('redaction: %s', (_, text, safe) => {
   expect(redactText(text, keyring)).toBe(safe);

@@ -12,37 +12,42 @@ import { sample } from './sample.ts';
 
 const bin = mkdtempSync(join(tmpdir(), 'fabric-bin-'));
 afterAll(() => rmSync(bin, { recursive: true }));
-writeFileSync(join(bin, 'sudo'), '#!/bin/sh\n[ "$1" = -n ] || exit 9\nshift\n[ -e "${0%/*}/refuse" ] && { echo "sudo: a password is required" >&2; exit 1; }\nAS_ROOT=1 exec "$@"\n');
+writeFileSync(
+  join(bin, 'sudo'),
+  '#!/bin/sh\n[ "$1" = -n ] || exit 9\nshift\n[ -e "${0%/*}/refuse" ] && { echo "sudo: a password is required" >&2; exit 1; }\nAS_ROOT=1 exec "$@"\n',
+);
 chmodSync(join(bin, 'sudo'), 0o755);
 
 const NASTY = `k'"$(touch pwned)\\ü%s CANARY`;
 const sightings: string[] = [];
 /** Runs the script as a host would, and looks into every process's argv and environment meanwhile. */
-const exec = (log: string[]) => (command: string, stdin: string): Promise<Answer | Lost> =>
-  new Promise((resolve) => {
-    log.push(command);
-    const child = spawn('sh', ['-c', command], { env: { ...process.env, PATH: `${bin}:${process.env['PATH'] ?? ''}` } });
-    let out = '';
-    let err = '';
-    const watch = setInterval(() => {
-      for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
-        for (const part of ['cmdline', 'environ']) {
-          try {
-            if (readFileSync(`/proc/${pid}/${part}`, 'utf8').includes('CANARY')) sightings.push(`${pid} ${part}`);
-          } catch {
-            // it ended while we looked
+const exec =
+  (log: string[]) =>
+  (command: string, stdin: string): Promise<Answer | Lost> =>
+    new Promise((resolve) => {
+      log.push(command);
+      const child = spawn('sh', ['-c', command], { env: { ...process.env, PATH: `${bin}:${process.env['PATH'] ?? ''}` } });
+      let out = '';
+      let err = '';
+      const watch = setInterval(() => {
+        for (const pid of readdirSync('/proc').filter((name) => /^\d+$/.test(name))) {
+          for (const part of ['cmdline', 'environ']) {
+            try {
+              if (readFileSync(`/proc/${pid}/${part}`, 'utf8').includes('CANARY')) sightings.push(`${pid} ${part}`);
+            } catch {
+              // it ended while we looked
+            }
           }
         }
-      }
-    }, 5);
-    child.stdout.on('data', (chunk) => (out += String(chunk)));
-    child.stderr.on('data', (chunk) => (err += String(chunk)));
-    child.on('close', (code) => {
-      clearInterval(watch);
-      resolve({ code: code ?? -1, out, err });
+      }, 5);
+      child.stdout.on('data', (chunk) => (out += String(chunk)));
+      child.stderr.on('data', (chunk) => (err += String(chunk)));
+      child.on('close', (code) => {
+        clearInterval(watch);
+        resolve({ code: code ?? -1, out, err });
+      });
+      child.stdin.end(stdin);
     });
-    child.stdin.end(stdin);
-  });
 
 const world = (log: string[], fabric = sample): World => ({
   fabric,
@@ -50,7 +55,11 @@ const world = (log: string[], fabric = sample): World => ({
   connector: async () => ({ exec: exec(log), close: async () => {} }),
   now: () => 1,
 });
-const raw = (key: string, script: string, more: Partial<Question> = {}): Probe<string> => ({ key, question: { at: 'akira', via: 'sh', script, ...more }, read: succeeded });
+const raw = (key: string, script: string, more: Partial<Question> = {}): Probe<string> => ({
+  key,
+  question: { at: 'akira', via: 'sh', script, ...more },
+  read: succeeded,
+});
 
 test('any number of questions, with and without sudo: one exec, no secret in argv, no answer imitates another', async () => {
   const log: string[] = [];
@@ -103,8 +112,14 @@ test('an unreachable host, and one that says something else, are evidence: every
   const lost: Lost = { lost: 'unreachable', why: 'akira: timed out' };
   const gone = await collect(probes, { ...world([]), connector: async () => ({ exec: async () => lost, close: async () => {} }) });
   expect(probes.map(facts(gone, probes).maybe)).toEqual([lost, lost]);
-  const babble = await collect(probes, { ...world([]), connector: async () => ({ exec: async () => ({ code: 0, out: 'This account is not available.\n', err: '' }), close: async () => {} }) });
-  expect(probes.map(facts(babble, probes).maybe)[0]).toMatchObject({ lost: 'unreadable', why: expect.stringContaining('This account is not available') });
+  const babble = await collect(probes, {
+    ...world([]),
+    connector: async () => ({ exec: async () => ({ code: 0, out: 'This account is not available.\n', err: '' }), close: async () => {} }),
+  });
+  expect(probes.map(facts(babble, probes).maybe)[0]).toMatchObject({
+    lost: 'unreadable',
+    why: expect.stringContaining('This account is not available'),
+  });
 });
 
 test.each([

@@ -27,14 +27,18 @@ export const openssh = async (host: Host): Promise<Connector> => {
   let connected = false;
   return {
     exec: async (command, stdin) => {
-      const { exitCode, signal, stdout, stderr, code, shortMessage } = await execa('ssh', [...options, '-T', '--', host.address, wrapped(command)], {
-        input: stdin,
-        reject: false,
-        stripFinalNewline: false,
-        maxBuffer: 64 * 1024 * 1024,
-        // Once connected, nothing prompts: ssh leaves the terminal's group, so that Ctrl-C reaches fabric alone.
-        detached: connected,
-      });
+      const { exitCode, signal, stdout, stderr, code, shortMessage } = await execa(
+        'ssh',
+        [...options, '-T', '--', host.address, wrapped(command)],
+        {
+          input: stdin,
+          reject: false,
+          stripFinalNewline: false,
+          maxBuffer: 64 * 1024 * 1024,
+          // Once connected, nothing prompts: ssh leaves the terminal's group, so that Ctrl-C reaches fabric alone.
+          detached: connected,
+        },
+      );
       if (code === 'ENOENT') return { lost: 'unsupported', why: 'there is no ssh on this machine: install the OpenSSH client' };
       if (code === 'ERR_CHILD_PROCESS_STDIO_MAXBUFFER') return { lost: 'unreadable', why: `${host.name} printed more than 64 MiB` };
       if (signal || exitCode === undefined) return { lost: 'unreachable', why: `ssh ended: ${signal ?? shortMessage}` };

@@ -74,7 +74,9 @@ const doFile = (step: FileStep, run: string, n: number, keyring: Keyring): strin
     case 'write':
       return step.now === null
         ? [head, unchanged(step.was), KEEP, 'rm -f "$path"'].join('\n')
-        : [head, FOLDER, unchanged(step.was), KEEP, replace(step.mode, step.owner, `printf '%s' ${quote(step.now)} | cat >"$tmp"`)].join('\n');
+        : [head, FOLDER, unchanged(step.was), KEEP, replace(step.mode, step.owner, `printf '%s' ${quote(step.now)} | cat >"$tmp"`)].join(
+            '\n',
+          );
     case 'restore':
       return [
         head,

@@ -8,7 +8,8 @@ import { fabricYaml, findingsOf, having, KEY, keepFixture, lab, OTHER_IMAGE } fr
 const it = lab('fbreak');
 const YAML = fabricYaml();
 
-const validate = async (yaml: string, folder: string) => it.fabric(yaml, ['validate', '--format', 'json', '--record', join(it.dir, folder)]);
+const validate = async (yaml: string, folder: string) =>
+  it.fabric(yaml, ['validate', '--format', 'json', '--record', join(it.dir, folder)]);
 
 beforeAll(async () => {
   await it.vllm('--host 127.0.0.1 --port 8000 --model qwen2.5-7b');
@@ -45,28 +46,159 @@ const dropIn = (lines: string): string =>
 const noDropIn = 'rm -r /etc/containers/systemd/litellm.container.d; systemctl daemon-reload; systemctl restart litellm';
 
 const breakages: readonly (readonly [string, Breakage])[] = [
-  ['the rule removed', { check: 'litellm/tailnet-admitted', saw: /no runtime and no permanent rule lets 100\.64\.0\.0\/10 connect to port 4000/, break: `firewall-cmd -q --remove-rich-rule='${rule}'; firewall-cmd -q --permanent --remove-rich-rule='${rule}'`, mend: `firewall-cmd -q --add-rich-rule='${rule}'; firewall-cmd -q --permanent --add-rich-rule='${rule}'` }],
-  ['the rule in the permanent set alone', { check: 'litellm/tailnet-admitted', saw: /no runtime rule lets/, break: `firewall-cmd -q --remove-rich-rule='${rule}'`, mend: `firewall-cmd -q --add-rich-rule='${rule}'` }],
-  ['the zone opened', { check: 'litellm/exposure', saw: /zone FedoraWorkstation opens 1025-65535\/tcp/, break: 'firewall-cmd -q --permanent --zone=FedoraWorkstation --change-interface=eth0; firewall-cmd -q --zone=FedoraWorkstation --change-interface=eth0', mend: 'firewall-cmd -q --permanent --zone=FedoraWorkstation --remove-interface=eth0; firewall-cmd -q --zone=public --change-interface=eth0' }],
-  ['a model renamed by the backend', { check: 'litellm/backend-models', subject: 'akira:vllm', saw: /does not serve qwen2\.5-7b; it serves qwen3-8b/, break: `echo 'ARGS="--host 127.0.0.1 --port 8000 --model qwen3-8b"' >/etc/default/vllm; systemctl restart vllm; sleep 1` }],
-  ['the backend stopped', { check: 'litellm/backend-reachable', subject: 'akira:vllm', saw: /from the host: connection refused/, break: 'systemctl stop vllm' }],
-  ['the backend hanging', { check: 'litellm/completion', subject: 'akira:default', saw: /no answer in 30 s: the backend vllm accepts requests and hangs/, break: `echo 'ARGS="--host 127.0.0.1 --port 8000 --model qwen2.5-7b --hang"' >/etc/default/vllm; systemctl restart vllm; sleep 1` }],
-  ['.env readable by others', { check: 'litellm/env-private', saw: /\.env is 0644 root:root/, break: 'chmod 644 /flux/apps/litellm/.env', mend: 'chmod 600 /flux/apps/litellm/.env' }],
-  ['config.yaml edited by hand', { check: 'litellm/config-drift', saw: /config\.yaml differs from what fabric\.yaml renders: 2 lines: \+ litellm_settings: │ \+ num_retries: 9/, break: `cd /flux/apps/litellm; cp -p config.yaml /root/kept; touch -r config.yaml /root/stamp; printf 'litellm_settings:\\n  num_retries: 9\\n' >>config.yaml`, mend: 'cp -p /root/kept /flux/apps/litellm/config.yaml' }],
-  ['a key taken out of .env', { check: 'litellm/env-complete', saw: /missing: EXTRA_KEY/, yaml: fabricYaml({ more: '  config:\n    environment_variables:\n      X: os.environ/EXTRA_KEY\n' }) }],
-  ['a backend of this host by its tailnet address', { check: 'litellm/backend-loopback', subject: 'akira:vllm', saw: /is this same host, and does not answer there, while 127\.0\.0\.1 does/, yaml: fabricYaml({ url: 'http://100.64.0.14:8000' }) }],
-  ['a model declared and not deployed', { check: 'litellm/models-equal', saw: /missing: extra/, yaml: fabricYaml({ models: '        - id: qwen2.5-7b\n          alias: extra\n' }) }],
+  [
+    'the rule removed',
+    {
+      check: 'litellm/tailnet-admitted',
+      saw: /no runtime and no permanent rule lets 100\.64\.0\.0\/10 connect to port 4000/,
+      break: `firewall-cmd -q --remove-rich-rule='${rule}'; firewall-cmd -q --permanent --remove-rich-rule='${rule}'`,
+      mend: `firewall-cmd -q --add-rich-rule='${rule}'; firewall-cmd -q --permanent --add-rich-rule='${rule}'`,
+    },
+  ],
+  [
+    'the rule in the permanent set alone',
+    {
+      check: 'litellm/tailnet-admitted',
+      saw: /no runtime rule lets/,
+      break: `firewall-cmd -q --remove-rich-rule='${rule}'`,
+      mend: `firewall-cmd -q --add-rich-rule='${rule}'`,
+    },
+  ],
+  [
+    'the zone opened',
+    {
+      check: 'litellm/exposure',
+      saw: /zone FedoraWorkstation opens 1025-65535\/tcp/,
+      break:
+        'firewall-cmd -q --permanent --zone=FedoraWorkstation --change-interface=eth0; firewall-cmd -q --zone=FedoraWorkstation --change-interface=eth0',
+      mend: 'firewall-cmd -q --permanent --zone=FedoraWorkstation --remove-interface=eth0; firewall-cmd -q --zone=public --change-interface=eth0',
+    },
+  ],
+  [
+    'a model renamed by the backend',
+    {
+      check: 'litellm/backend-models',
+      subject: 'akira:vllm',
+      saw: /does not serve qwen2\.5-7b; it serves qwen3-8b/,
+      break: `echo 'ARGS="--host 127.0.0.1 --port 8000 --model qwen3-8b"' >/etc/default/vllm; systemctl restart vllm; sleep 1`,
+    },
+  ],
+  [
+    'the backend stopped',
+    { check: 'litellm/backend-reachable', subject: 'akira:vllm', saw: /from the host: connection refused/, break: 'systemctl stop vllm' },
+  ],
+  [
+    'the backend hanging',
+    {
+      check: 'litellm/completion',
+      subject: 'akira:default',
+      saw: /no answer in 30 s: the backend vllm accepts requests and hangs/,
+      break: `echo 'ARGS="--host 127.0.0.1 --port 8000 --model qwen2.5-7b --hang"' >/etc/default/vllm; systemctl restart vllm; sleep 1`,
+    },
+  ],
+  [
+    '.env readable by others',
+    {
+      check: 'litellm/env-private',
+      saw: /\.env is 0644 root:root/,
+      break: 'chmod 644 /flux/apps/litellm/.env',
+      mend: 'chmod 600 /flux/apps/litellm/.env',
+    },
+  ],
+  [
+    'config.yaml edited by hand',
+    {
+      check: 'litellm/config-drift',
+      saw: /config\.yaml differs from what fabric\.yaml renders: 2 lines: \+ litellm_settings: │ \+ num_retries: 9/,
+      break: `cd /flux/apps/litellm; cp -p config.yaml /root/kept; touch -r config.yaml /root/stamp; printf 'litellm_settings:\\n  num_retries: 9\\n' >>config.yaml`,
+      mend: 'cp -p /root/kept /flux/apps/litellm/config.yaml',
+    },
+  ],
+  [
+    'a key taken out of .env',
+    {
+      check: 'litellm/env-complete',
+      saw: /missing: EXTRA_KEY/,
+      yaml: fabricYaml({ more: '  config:\n    environment_variables:\n      X: os.environ/EXTRA_KEY\n' }),
+    },
+  ],
+  [
+    'a backend of this host by its tailnet address',
+    {
+      check: 'litellm/backend-loopback',
+      subject: 'akira:vllm',
+      saw: /is this same host, and does not answer there, while 127\.0\.0\.1 does/,
+      yaml: fabricYaml({ url: 'http://100.64.0.14:8000' }),
+    },
+  ],
+  [
+    'a model declared and not deployed',
+    {
+      check: 'litellm/models-equal',
+      saw: /missing: extra/,
+      yaml: fabricYaml({ models: '        - id: qwen2.5-7b\n          alias: extra\n' }),
+    },
+  ],
   ['another image declared', { check: 'litellm/image', saw: /litellm:v1\.109\.1/, yaml: fabricYaml({ image: OTHER_IMAGE }) }],
-  ['LiteLLM frozen', { check: 'litellm/liveliness', saw: /no answer in time/, break: 'kill -STOP $(podman inspect --format "{{.State.Pid}}" litellm)', mend: 'kill -CONT $(podman inspect --format "{{.State.Pid}}" litellm)' }],
-  ['the port published instead of the host’s network', { check: 'litellm/host-network', saw: /podman publishes port 4000 on 0\.0\.0\.0 for litellm; the container’s network is bridge/, break: dropIn('Network=\\nPublishPort=4000:4000'), mend: noDropIn, restarts: true }],
-  ['bound to loopback only', { check: 'litellm/port-bound', saw: /bound to 127\.0\.0\.1, loopback only/, break: dropIn('Exec=--config /app/config.yaml --host 127.0.0.1 --port 4000'), mend: noDropIn, restarts: true }],
-  ['started without its key', { check: 'litellm/key-required', saw: /with no key: HTTP 200, let in/, break: dropIn('EnvironmentFile=\\nEnvironment=LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY=true'), mend: noDropIn, restarts: true }],
-  ['a restart loop', { check: 'litellm/unit-active', saw: /activating \(auto-restart\).*health_check_interval|it last said: .*/, break: `${dropIn('Exec=--config /app/no-such-file.yaml').replace(/systemctl restart litellm$/, 'systemctl restart litellm || true')}; for i in $(seq 300); do [ "$(systemctl show -p SubState --value litellm)" = auto-restart ] && exit 0; sleep 0.1; done; exit 1`, mend: noDropIn, heals: true }],
+  [
+    'LiteLLM frozen',
+    {
+      check: 'litellm/liveliness',
+      saw: /no answer in time/,
+      break: 'kill -STOP $(podman inspect --format "{{.State.Pid}}" litellm)',
+      mend: 'kill -CONT $(podman inspect --format "{{.State.Pid}}" litellm)',
+    },
+  ],
+  [
+    'the port published instead of the host’s network',
+    {
+      check: 'litellm/host-network',
+      saw: /podman publishes port 4000 on 0\.0\.0\.0 for litellm; the container’s network is bridge/,
+      break: dropIn('Network=\\nPublishPort=4000:4000'),
+      mend: noDropIn,
+      restarts: true,
+    },
+  ],
+  [
+    'bound to loopback only',
+    {
+      check: 'litellm/port-bound',
+      saw: /bound to 127\.0\.0\.1, loopback only/,
+      break: dropIn('Exec=--config /app/config.yaml --host 127.0.0.1 --port 4000'),
+      mend: noDropIn,
+      restarts: true,
+    },
+  ],
+  [
+    'started without its key',
+    {
+      check: 'litellm/key-required',
+      saw: /with no key: HTTP 200, let in/,
+      break: dropIn('EnvironmentFile=\\nEnvironment=LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY=true'),
+      mend: noDropIn,
+      restarts: true,
+    },
+  ],
+  [
+    'a restart loop',
+    {
+      check: 'litellm/unit-active',
+      saw: /activating \(auto-restart\).*health_check_interval|it last said: .*/,
+      break: `${dropIn('Exec=--config /app/no-such-file.yaml').replace(/systemctl restart litellm$/, 'systemctl restart litellm || true')}; for i in $(seq 300); do [ "$(systemctl show -p SubState --value litellm)" = auto-restart ] && exit 0; sleep 0.1; done; exit 1`,
+      mend: noDropIn,
+      heals: true,
+    },
+  ],
 ];
 const HEALTHY_VLLM = '--host 127.0.0.1 --port 8000 --model qwen2.5-7b';
 
 // Those that no other test needs, and that take half a minute each, are broken when fixtures are recorded (`make fixtures`).
-const ONLY_RECORDED: ReadonlySet<CheckId> = new Set(['litellm/liveliness', 'litellm/port-bound', 'litellm/key-required', 'litellm/unit-active']);
+const ONLY_RECORDED: ReadonlySet<CheckId> = new Set([
+  'litellm/liveliness',
+  'litellm/port-bound',
+  'litellm/key-required',
+  'litellm/unit-active',
+]);
 const wanted = breakages.filter(([, { check }]) => process.env['FABRIC_FIXTURES'] === '1' || !ONLY_RECORDED.has(check));
 
 test.each(wanted)('%s', async (_, { check, subject = 'akira', saw, break: doBreak, mend, yaml = YAML, restarts, heals }) => {
@@ -76,7 +208,10 @@ test.each(wanted)('%s', async (_, { check, subject = 'akira', saw, break: doBrea
   try {
     const { code, out, err } = await validate(yaml, folder);
     const id = `${check}@${subject}`;
-    expect(having(out, 'fail').filter((one) => !also(yaml, check).test(one)), err).toEqual([id]);
+    expect(
+      having(out, 'fail').filter((one) => !also(yaml, check).test(one)),
+      err,
+    ).toEqual([id]);
     expect(findingsOf(out, id)).toMatch(saw);
     expect(code).toBe(1);
     keepFixture(check, 'before', yaml, join(it.dir, folder));

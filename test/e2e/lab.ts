@@ -4,8 +4,8 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll } from 'vitest';
-import { checks } from '../../src/checks/index.ts';
 import type { CheckId } from '../../src/check.ts';
+import { checks } from '../../src/checks/index.ts';
 import { needsOf } from '../../src/examine.ts';
 import { questionsOf } from '../../src/hosts/collect.ts';
 import { decode, encode } from '../../src/wire.ts';
@@ -34,7 +34,14 @@ export interface FileOptions {
 }
 
 /** fabric.yaml for the lab's host. `more` goes under `litellm:`. */
-export const fabricYaml = ({ image = IMAGE, url = 'http://127.0.0.1:8000', more = '', models = '', litellm = '', user = 'ops' }: FileOptions = {}): string => `hosts:
+export const fabricYaml = ({
+  image = IMAGE,
+  url = 'http://127.0.0.1:8000',
+  more = '',
+  models = '',
+  litellm = '',
+  user = 'ops',
+}: FileOptions = {}): string => `hosts:
   akira:
     address: 100.64.0.14
     user: ${user}
@@ -59,8 +66,18 @@ ${more}`;
 export const lab = (net: string) => {
   const dir = mkdtempSync(join(tmpdir(), 'fabric-e2e-'));
   const env: NodeJS.ProcessEnv = { ...process.env, LAB_NET: net };
-  const run = async (file: string, args: readonly string[], more: { readonly env?: NodeJS.ProcessEnv; readonly input?: string; readonly timeout?: number } = {}): Promise<Ran> => {
-    const { exitCode, stdout, stderr } = await execa(file, args, { reject: false, env: more.env ?? env, input: more.input ?? '', timeout: more.timeout ?? 300_000, stripFinalNewline: true });
+  const run = async (
+    file: string,
+    args: readonly string[],
+    more: { readonly env?: NodeJS.ProcessEnv; readonly input?: string; readonly timeout?: number } = {},
+  ): Promise<Ran> => {
+    const { exitCode, stdout, stderr } = await execa(file, args, {
+      reject: false,
+      env: more.env ?? env,
+      input: more.input ?? '',
+      timeout: more.timeout ?? 300_000,
+      stripFinalNewline: true,
+    });
     return { code: exitCode, out: stdout, err: stderr };
   };
   const must = async (ran: Promise<Ran>): Promise<string> => {
@@ -69,7 +86,8 @@ export const lab = (net: string) => {
     return out;
   };
   const verb = (...args: readonly string[]): Promise<string> => must(run(LAB, args));
-  const curl = (from: 'ops' | 'pub', url: string, ...args: readonly string[]): Promise<Ran> => run(LAB, ['exec', from, 'curl', '-s', '-m', '8', ...args, url]);
+  const curl = (from: 'ops' | 'pub', url: string, ...args: readonly string[]): Promise<Ran> =>
+    run(LAB, ['exec', from, 'curl', '-s', '-m', '8', ...args, url]);
   const fabricEnv = { ...env, PATH: `${dir}/bin:${env['PATH'] ?? ''}`, LITELLM_MASTER_KEY: KEY, NO_COLOR: '1' };
 
   beforeAll(async () => {
@@ -103,17 +121,43 @@ export const lab = (net: string) => {
     fabric: (text: string, args: readonly string[], extra: NodeJS.ProcessEnv = {}): Promise<Ran> =>
       run(LAB, ['exec', 'ops', process.execPath, BIN, ...args, '--config', file(text)], { env: { ...fabricEnv, ...extra } }),
     fabricProcess: (text: string, args: readonly string[]) =>
-      execa(LAB, ['exec', 'ops', process.execPath, BIN, ...args, '--config', file(text)], { reject: false, env: fabricEnv, stdin: 'ignore' }),
+      execa(LAB, ['exec', 'ops', process.execPath, BIN, ...args, '--config', file(text)], {
+        reject: false,
+        env: fabricEnv,
+        stdin: 'ignore',
+      }),
     /** The status that a client gets, by curl and not by fabric's own word; 0 when it cannot connect. */
     status: async (from: 'ops' | 'pub', path = '/health/liveliness', ...args: readonly string[]): Promise<number> => {
       const address = from === 'ops' ? '100.64.0.14' : '203.0.113.14';
       return Number((await curl(from, `http://${address}:4000${path}`, '-m', '3', '-o', '/dev/null', '-w', '%{http_code}', ...args)).out);
     },
     completion: async (model: string): Promise<string> =>
-      (await curl('ops', 'http://100.64.0.14:4000/v1/chat/completions', '-H', `Authorization: Bearer ${KEY}`, '-H', 'Content-Type: application/json', '-d', JSON.stringify({ model, max_tokens: 4, messages: [{ role: 'user', content: 'hi' }] }))).out,
-    vllm: (args: string): Promise<string> => must(run(LAB, ['ssh', 'akira', 'sh', '-s'], { input: `echo 'ARGS="${args}"' >/etc/default/vllm; systemctl restart vllm; for i in $(seq 50); do curl -sf -o /dev/null http://127.0.0.1:8000/health && exit 0; sleep 0.1; done; exit 1` })),
+      (
+        await curl(
+          'ops',
+          'http://100.64.0.14:4000/v1/chat/completions',
+          '-H',
+          `Authorization: Bearer ${KEY}`,
+          '-H',
+          'Content-Type: application/json',
+          '-d',
+          JSON.stringify({ model, max_tokens: 4, messages: [{ role: 'user', content: 'hi' }] }),
+        )
+      ).out,
+    vllm: (args: string): Promise<string> =>
+      must(
+        run(LAB, ['ssh', 'akira', 'sh', '-s'], {
+          input: `echo 'ARGS="${args}"' >/etc/default/vllm; systemctl restart vllm; for i in $(seq 50); do curl -sf -o /dev/null http://127.0.0.1:8000/health && exit 0; sleep 0.1; done; exit 1`,
+        }),
+      ),
     /** Until LiteLLM answers on its own host. */
-    alive: (): Promise<string> => must(run(LAB, ['ssh', 'akira', 'sh', '-s'], { input: 'for i in $(seq 300); do curl -sf -m 2 -o /dev/null http://127.0.0.1:4000/health/liveliness && exit 0; sleep 0.2; done; exit 1' })),
+    alive: (): Promise<string> =>
+      must(
+        run(LAB, ['ssh', 'akira', 'sh', '-s'], {
+          input:
+            'for i in $(seq 300); do curl -sf -m 2 -o /dev/null http://127.0.0.1:4000/health/liveliness && exit 0; sleep 0.2; done; exit 1',
+        }),
+      ),
   };
 };
 export type Lab = ReturnType<typeof lab>;
@@ -125,7 +169,10 @@ export const having = (json: string, status: string): readonly string[] => {
 };
 export const findingsOf = (json: string, id: string): string => {
   const report: { results: { id: string; findings: { saw: string }[] }[] } = JSON.parse(json);
-  return report.results.filter((one) => one.id === id).flatMap(({ findings }) => findings.map(({ saw }) => saw)).join('\n');
+  return report.results
+    .filter((one) => one.id === id)
+    .flatMap(({ findings }) => findings.map(({ saw }) => saw))
+    .join('\n');
 };
 
 /** With FABRIC_FIXTURES=1, keeps what one check needs of a recording as its fixture: `before` is red, `after` is green. */
@@ -133,7 +180,11 @@ export const keepFixture = (check: CheckId, moment: 'before' | 'after', fabricTe
   if (process.env['FABRIC_FIXTURES'] !== '1') return;
   const folder = join(FIXTURES, check, moment);
   mkdirSync(folder, { recursive: true });
-  const needs = needsOf(fabricOf(fabricText), checks.filter(({ id }) => id === check), { smoke: false });
+  const needs = needsOf(
+    fabricOf(fabricText),
+    checks.filter(({ id }) => id === check),
+    { smoke: false },
+  );
   writeFileSync(join(folder, 'fabric.yaml'), fabricText);
   for (const [vantage, questions] of questionsOf(needs)) {
     const evidence = decode(readFileSync(join(recorded, `${vantage}.evidence`), 'utf8'));

@@ -7,11 +7,19 @@ import { fabricYaml, having, KEY, lab, OTHER_IMAGE } from './lab.ts';
 const it = lab('fmain');
 const YAML = fabricYaml();
 const startedAt = (): Promise<string> => it.root('systemctl show -p ActiveEnterTimestampMonotonic --value litellm');
-const reached = async (): Promise<readonly number[]> => [await it.status('ops'), await it.status('pub'), await it.status('ops', '/v1/models'), await it.status('ops', '/v1/models', '-H', `Authorization: Bearer ${KEY}`)];
+const reached = async (): Promise<readonly number[]> => [
+  await it.status('ops'),
+  await it.status('pub'),
+  await it.status('ops', '/v1/models'),
+  await it.status('ops', '/v1/models', '-H', `Authorization: Bearer ${KEY}`),
+];
 /** The tailnet gets in, a stranger does not; who has no key is refused, who has it is not. */
 const GOOD = [200, 0, 401, 200];
 /** What a change must never leave behind. */
-const asBefore = (): Promise<string> => it.root('sha256sum /flux/apps/litellm/* /flux/apps/litellm/.env /etc/containers/systemd/* 2>/dev/null; find /flux/apps/litellm -printf "%p %m %u:%g %s\\n" 2>/dev/null | sort; firewall-cmd --list-rich-rules; firewall-cmd --permanent --list-rich-rules; ls /var/lib/fabric/journal 2>/dev/null; cat /var/lib/fabric/lock 2>/dev/null; true');
+const asBefore = (): Promise<string> =>
+  it.root(
+    'sha256sum /flux/apps/litellm/* /flux/apps/litellm/.env /etc/containers/systemd/* 2>/dev/null; find /flux/apps/litellm -printf "%p %m %u:%g %s\\n" 2>/dev/null | sort; firewall-cmd --list-rich-rules; firewall-cmd --permanent --list-rich-rules; ls /var/lib/fabric/journal 2>/dev/null; cat /var/lib/fabric/lock 2>/dev/null; true',
+  );
 
 beforeAll(async () => {
   await it.vllm('--host 127.0.0.1 --port 8000 --model qwen2.5-7b');
@@ -37,7 +45,11 @@ test('an image that cannot be had: said, and nothing has changed', async () => {
 
 test('a config that LiteLLM refuses to boot with, on a virgin host: taken back to nothing', async () => {
   const before = await asBefore();
-  const { code, err } = await it.fabric(fabricYaml({ more: '  config:\n    router_settings:\n      health_check_interval: 0\n' }), ['deploy', 'litellm', '--yes']);
+  const { code, err } = await it.fabric(fabricYaml({ more: '  config:\n    router_settings:\n      health_check_interval: 0\n' }), [
+    'deploy',
+    'litellm',
+    '--yes',
+  ]);
   expect([code, err]).toEqual([1, expect.stringContaining("'health_check_interval' is NOT a valid router_settings parameter")]);
   expect(err).toContain('everything is as it was');
   expect(await asBefore()).toBe(before);
@@ -49,7 +61,11 @@ test('deployed on a virgin host: the tailnet gets 200, a stranger nothing, and `
   expect(code).toBe(0);
   expect(await reached()).toEqual(GOOD);
   expect(await it.completion('default')).toContain('"choices"');
-  expect(await it.root('stat -c "%a %U" /flux/apps/litellm/.env; podman inspect --format "{{.State.Health.Status}} {{json .Config.Healthcheck.Test}}" litellm')).toMatch(/^600 root\n(starting|healthy) \["CMD","python3","-c",".*\/health\/liveliness/);
+  expect(
+    await it.root(
+      'stat -c "%a %U" /flux/apps/litellm/.env; podman inspect --format "{{.State.Health.Status}} {{json .Config.Healthcheck.Test}}" litellm',
+    ),
+  ).toMatch(/^600 root\n(starting|healthy) \["CMD","python3","-c",".*\/health\/liveliness/);
   // The curl that it ends with works as printed.
   const printed = /^ {2}try +(curl .*)$/m.exec(out)?.[1] ?? '';
   writeFileSync(join(it.dir, 'curl.sh'), printed);
@@ -57,14 +73,23 @@ test('deployed on a virgin host: the tailnet gets 200, a stranger nothing, and `
 });
 
 test('no secret in what was printed, in the journal, or in any file but .env and its kept copy', async () => {
-  const { out, err } = await it.fabric(fabricYaml({ more: '  config:\n    litellm_settings:\n      num_retries: 1\n' }), ['deploy', 'litellm', '--dry-run', '--format', 'json']);
+  const { out, err } = await it.fabric(fabricYaml({ more: '  config:\n    litellm_settings:\n      num_retries: 1\n' }), [
+    'deploy',
+    'litellm',
+    '--dry-run',
+    '--format',
+    'json',
+  ]);
   expect(`${out}${err}`).not.toContain(KEY);
   expect(await it.root(`journalctl --no-pager | grep -c -F '${KEY}' || true`)).toBe('0');
-  expect(await it.root(`grep -rlF --exclude-dir=crun '${KEY}' /etc /flux /run /tmp /root /home /var/lib/fabric /var/tmp 2>/dev/null || true`)).toMatch(/^\/flux\/apps\/litellm\/\.env\n\/var\/lib\/fabric\/litellm\/releases\/1\/env$/);
+  expect(
+    await it.root(`grep -rlF --exclude-dir=crun '${KEY}' /etc /flux /run /tmp /root /home /var/lib/fabric /var/tmp 2>/dev/null || true`),
+  ).toMatch(/^\/flux\/apps\/litellm\/\.env\n\/var\/lib\/fabric\/litellm\/releases\/1\/env$/);
 });
 
 test('validate: one connection, everything passes', async () => {
-  const logins = async (): Promise<number> => Number(await it.root('journalctl -u ssh --no-pager | grep -c "Accepted publickey for ops" || true'));
+  const logins = async (): Promise<number> =>
+    Number(await it.root('journalctl -u ssh --no-pager | grep -c "Accepted publickey for ops" || true'));
   const before = await logins();
   const { code, out } = await it.fabric(YAML, ['validate', '--format', 'json']);
   expect([code, having(out, 'pass').length]).toEqual([0, JSON.parse(out).results.length]);
@@ -83,7 +108,9 @@ test('a second run changes nothing and restarts nothing', async () => {
 test('after a reboot: the same', async () => {
   const boot = await it.root('cat /proc/sys/kernel/random/boot_id');
   await it.root('systemctl reboot').catch(() => '');
-  await expect.poll(async () => it.root('cat /proc/sys/kernel/random/boot_id').catch(() => boot), { timeout: 30_000, interval: 500 }).not.toBe(boot);
+  await expect
+    .poll(async () => it.root('cat /proc/sys/kernel/random/boot_id').catch(() => boot), { timeout: 30_000, interval: 500 })
+    .not.toBe(boot);
   await it.root('systemctl start vllm');
   await it.alive();
   expect(await reached()).toEqual(GOOD);
@@ -92,7 +119,11 @@ test('after a reboot: the same', async () => {
 
 test('a config that LiteLLM refuses to boot with: taken back, and the old one still serves', async () => {
   const before = await asBefore();
-  const { code, err } = await it.fabric(fabricYaml({ more: '  config:\n    router_settings:\n      health_check_interval: 0\n' }), ['deploy', 'litellm', '--yes']);
+  const { code, err } = await it.fabric(fabricYaml({ more: '  config:\n    router_settings:\n      health_check_interval: 0\n' }), [
+    'deploy',
+    'litellm',
+    '--yes',
+  ]);
   expect(code).toBe(1);
   expect(err).toContain('litellm/unit-active@akira');
   expect(err).toContain("'health_check_interval' is NOT a valid router_settings parameter");
@@ -119,7 +150,9 @@ test('a newer release, with its measured downtime; rollback brings image, config
 test('interrupted while LiteLLM restarts: taken back, exit 130, and the next run converges', async () => {
   const before = await asBefore();
   const running = it.fabricProcess(NEWER, ['deploy', 'litellm', '--yes']);
-  await new Promise<void>((resolve) => running.stderr?.on('data', (chunk) => String(chunk).includes('write /etc/containers/systemd/litellm.container') && resolve()));
+  await new Promise<void>((resolve) =>
+    running.stderr?.on('data', (chunk) => String(chunk).includes('write /etc/containers/systemd/litellm.container') && resolve()),
+  );
   await new Promise((resolve) => setTimeout(resolve, 1000));
   // To the process that a terminal's Ctrl-C would reach: fabric itself.
   await it.verb('exec', 'ops', 'pkill', '-INT', '-f', `bin/fabric.js deploy litellm --yes --config ${it.dir}`);
@@ -130,7 +163,11 @@ test('interrupted while LiteLLM restarts: taken back, exit 130, and the next run
   expect((await it.fabric(YAML, ['deploy', 'litellm', '--yes'])).out).toBe('akira: nothing to change');
 });
 
-const refused = async (yaml: string, args: readonly string[] = ['deploy', 'litellm', '--yes'], extra: NodeJS.ProcessEnv = {}): Promise<readonly [number | undefined, string]> => {
+const refused = async (
+  yaml: string,
+  args: readonly string[] = ['deploy', 'litellm', '--yes'],
+  extra: NodeJS.ProcessEnv = {},
+): Promise<readonly [number | undefined, string]> => {
   const before = await asBefore();
   const { code, err } = await it.fabric(yaml, args, extra);
   expect(await asBefore()).toBe(before);
@@ -149,15 +186,23 @@ test('another run’s lock: exit 5, who holds it and until when; an expired one 
 });
 
 test('no sudo: exit 4, and how to give it', async () => {
-  expect(await refused(fabricYaml({ user: 'nosudo' }))).toEqual([4, expect.stringMatching(/no root there: sudo: .*\n {2}→ let the user run sudo without a password/)]);
+  expect(await refused(fabricYaml({ user: 'nosudo' }))).toEqual([
+    4,
+    expect.stringMatching(/no root there: sudo: .*\n {2}→ let the user run sudo without a password/),
+  ]);
 });
 
 test('a secret that is not there: exit 4, its name and its source', async () => {
-  expect(await refused(OTHER, undefined, { LITELLM_MASTER_KEY: undefined })).toEqual([4, expect.stringContaining('LITELLM_MASTER_KEY: the environment variable LITELLM_MASTER_KEY is not set')]);
+  expect(await refused(OTHER, undefined, { LITELLM_MASTER_KEY: undefined })).toEqual([
+    4,
+    expect.stringContaining('LITELLM_MASTER_KEY: the environment variable LITELLM_MASTER_KEY is not set'),
+  ]);
 });
 
 test('a full disk: said, taken back, and LiteLLM goes on', async () => {
-  await it.root('mkdir -p /full && mount -t tmpfs -o size=64k tmpfs /full && cp -a /flux/apps/litellm/. /full/ && mount --bind /full /flux/apps/litellm && head -c 60k /dev/zero >/flux/apps/litellm/ballast || true');
+  await it.root(
+    'mkdir -p /full && mount -t tmpfs -o size=64k tmpfs /full && cp -a /flux/apps/litellm/. /full/ && mount --bind /full /flux/apps/litellm && head -c 60k /dev/zero >/flux/apps/litellm/ballast || true',
+  );
   const [code, err] = await refused(OTHER);
   await it.root('umount /flux/apps/litellm; umount /full; rmdir /full');
   expect([code, err]).toEqual([1, expect.stringMatching(/No space left on device[^]*everything is as it was/)]);
@@ -166,13 +211,20 @@ test('a full disk: said, taken back, and LiteLLM goes on', async () => {
 
 test('an unreachable host: exit 3', async () => {
   const [code, err] = await refused(OTHER.replace('100.64.0.14', '100.64.0.99'));
-  expect([code, err]).toEqual([3, expect.stringMatching(/akira \(ops@100\.64\.0\.99\): ssh: connect to host 100\.64\.0\.99 port 22: (No route to host|Connection timed out)/)]);
+  expect([code, err]).toEqual([
+    3,
+    expect.stringMatching(
+      /akira \(ops@100\.64\.0\.99\): ssh: connect to host 100\.64\.0\.99 port 22: (No route to host|Connection timed out)/,
+    ),
+  ]);
   const validated = await it.fabric(YAML.replace('100.64.0.14', '100.64.0.99'), ['validate']);
   expect([validated.code, validated.out.split('\n').length]).toEqual([3, 2]);
 }, 60_000);
 
 test('a changed host key: exit 3, and what it may mean', async () => {
-  await it.root('cp -a /etc/ssh/ssh_host_ed25519_key /root/k; cp -a /etc/ssh/ssh_host_ed25519_key.pub /root/k.pub; rm /etc/ssh/ssh_host_ed25519_key*; ssh-keygen -q -t ed25519 -N "" -f /etc/ssh/ssh_host_ed25519_key; systemctl restart ssh');
+  await it.root(
+    'cp -a /etc/ssh/ssh_host_ed25519_key /root/k; cp -a /etc/ssh/ssh_host_ed25519_key.pub /root/k.pub; rm /etc/ssh/ssh_host_ed25519_key*; ssh-keygen -q -t ed25519 -N "" -f /etc/ssh/ssh_host_ed25519_key; systemctl restart ssh',
+  );
   const { code, err } = await it.fabric(OTHER, ['deploy', 'litellm', '--yes']);
   await it.verb('exec', 'ops', 'true');
   expect([code, err]).toEqual([3, expect.stringMatching(/its host key has CHANGED.*somebody may stand in between/)]);

@@ -14,7 +14,8 @@ Restart=always
 [Install]
 WantedBy=multi-user.target
 `;
-const CONFIG = 'model_list:\n- model_name: default\n  litellm_params: { model: hosted_vllm/qwen2.5-7b, api_base: "http://100.64.0.14:8000/v1" }\n';
+const CONFIG =
+  'model_list:\n- model_name: default\n  litellm_params: { model: hosted_vllm/qwen2.5-7b, api_base: "http://100.64.0.14:8000/v1" }\n';
 const fragment = (): Promise<string> => it.root('systemctl show -p FragmentPath --value litellm');
 
 beforeAll(async () => {
@@ -36,28 +37,45 @@ test('before: its published port lets strangers in, and validate says what outra
 });
 
 test('an adoption that fails: the old unit serves again, enabled as it was, with its own files', async () => {
-  const { code, err } = await it.fabric(fabricYaml({ more: '  config:\n    router_settings:\n      health_check_interval: 0\n' }), ['deploy', 'litellm', '--yes']);
+  const { code, err } = await it.fabric(fabricYaml({ more: '  config:\n    router_settings:\n      health_check_interval: 0\n' }), [
+    'deploy',
+    'litellm',
+    '--yes',
+  ]);
   expect([code, err]).toEqual([1, expect.stringContaining('everything is as it was')]);
   expect(await fragment()).toBe('/etc/systemd/system/litellm.service');
-  expect(await it.root('systemctl is-enabled litellm; systemctl is-active litellm; cat /flux/apps/litellm/config.yaml; ls /etc/containers/systemd')).toBe(`enabled\nactive\n${CONFIG.trimEnd()}\nusers`);
+  expect(
+    await it.root(
+      'systemctl is-enabled litellm; systemctl is-active litellm; cat /flux/apps/litellm/config.yaml; ls /etc/containers/systemd',
+    ),
+  ).toBe(`enabled\nactive\n${CONFIG.trimEnd()}\nusers`);
   await it.alive();
-  expect([await it.status('ops', '/v1/models'), await it.status('ops', '/v1/models', '-H', `Authorization: Bearer ${KEY}`)]).toEqual([401, 200]);
+  expect([await it.status('ops', '/v1/models'), await it.status('ops', '/v1/models', '-H', `Authorization: Bearer ${KEY}`)]).toEqual([
+    401, 200,
+  ]);
 });
 
 test('adopted: the old unit is gone, its files are kept, what was put into .env by hand stays, strangers are out', async () => {
   const { code, out } = await it.fabric(YAML, ['deploy', 'litellm', '--yes']);
-  expect([code, out]).toEqual([0, expect.stringMatching(/retire \/etc\/systemd\/system\/litellm\.service, which outranks the Quadlet[^]*downtime +\d+\.\d s/)]);
+  expect([code, out]).toEqual([
+    0,
+    expect.stringMatching(/retire \/etc\/systemd\/system\/litellm\.service, which outranks the Quadlet[^]*downtime +\d+\.\d s/),
+  ]);
   expect(await fragment()).toBe('/run/systemd/generator/litellm.service');
-  expect(await it.root('ls -A /var/lib/fabric/litellm/found; cat /var/lib/fabric/litellm/found/litellm.service; grep HAND /flux/apps/litellm/.env; stat -c %a /flux/apps/litellm/.env; ls /etc/systemd/system/multi-user.target.wants | grep -c litellm || true')).toBe(
-    `.env\nconfig.yaml\ncontainer.podman.litellm\nlitellm.service\n${UNIT}HAND_MADE=1\n600\n0`,
-  );
+  expect(
+    await it.root(
+      'ls -A /var/lib/fabric/litellm/found; cat /var/lib/fabric/litellm/found/litellm.service; grep HAND /flux/apps/litellm/.env; stat -c %a /flux/apps/litellm/.env; ls /etc/systemd/system/multi-user.target.wants | grep -c litellm || true',
+    ),
+  ).toBe(`.env\nconfig.yaml\ncontainer.podman.litellm\nlitellm.service\n${UNIT}HAND_MADE=1\n600\n0`);
   expect([await it.status('ops'), await it.status('pub'), await it.status('ops', '/v1/models')]).toEqual([200, 0, 401]);
   expect((await it.fabric(YAML, ['validate'])).code).toBe(0);
   expect((await it.fabric(YAML, ['deploy', 'litellm', '--yes'])).out).toBe('akira: nothing to change');
 });
 
 test('status lists what fabric keeps; rollback past the adoption is refused, and says where the old files are', async () => {
-  expect((await it.fabric(YAML, ['status'])).out).toMatch(/release +1 \(in force\)[^]*found +\/var\/lib\/fabric\/litellm\/found\/litellm\.service/);
+  expect((await it.fabric(YAML, ['status'])).out).toMatch(
+    /release +1 \(in force\)[^]*found +\/var\/lib\/fabric\/litellm\/found\/litellm\.service/,
+  );
   const { code, err } = await it.fabric(YAML, ['rollback', 'litellm', '--yes']);
   expect([code, err]).toEqual([2, expect.stringMatching(/what stood there before fabric came is kept in .*litellm\.service/)]);
 });
@@ -66,9 +84,11 @@ test('removed: unit, files, rules and keys are gone; what was there before fabri
   const { code } = await it.fabric(YAML, ['remove', 'litellm', '--yes']);
   expect(code).toBe(0);
   expect([await it.status('ops'), await it.status('pub')]).toEqual([0, 0]);
-  expect(await it.root('ls -A /flux/apps /etc/containers/systemd /var/lib/fabric/litellm; firewall-cmd --list-rich-rules | wc -w; firewall-cmd --permanent --list-rich-rules | wc -w; systemctl show -p LoadState --value litellm; podman ps -aq --filter name=^litellm$')).toBe(
-    '/etc/containers/systemd:\nusers\n\n/flux/apps:\n\n/var/lib/fabric/litellm:\nfound\n0\n0\nnot-found',
-  );
+  expect(
+    await it.root(
+      'ls -A /flux/apps /etc/containers/systemd /var/lib/fabric/litellm; firewall-cmd --list-rich-rules | wc -w; firewall-cmd --permanent --list-rich-rules | wc -w; systemctl show -p LoadState --value litellm; podman ps -aq --filter name=^litellm$',
+    ),
+  ).toBe('/etc/containers/systemd:\nusers\n\n/flux/apps:\n\n/var/lib/fabric/litellm:\nfound\n0\n0\nnot-found');
   expect((await it.fabric(YAML, ['remove', 'litellm', '--yes'])).out).toBe('akira: nothing to change');
 });
 
@@ -78,10 +98,14 @@ podman run -d --restart=always --name litellm_litellm_1 -p 4000:4000 -v /flux/ap
   await it.alive();
   const { code } = await it.fabric(YAML, ['deploy', 'litellm', '--yes']);
   expect(code).toBe(0);
-  expect(await it.root(`podman ps -a --format '{{.Names}} {{.State}}' | sort`)).toBe('litellm running\nlitellm-retired-by-fabric exited\nlitellm_litellm_1-retired-by-fabric exited');
+  expect(await it.root(`podman ps -a --format '{{.Names}} {{.State}}' | sort`)).toBe(
+    'litellm running\nlitellm-retired-by-fabric exited\nlitellm_litellm_1-retired-by-fabric exited',
+  );
   const boot = await it.root('cat /proc/sys/kernel/random/boot_id');
   await it.root('systemctl reboot').catch(() => '');
-  await expect.poll(async () => it.root('cat /proc/sys/kernel/random/boot_id').catch(() => boot), { timeout: 30_000, interval: 500 }).not.toBe(boot);
+  await expect
+    .poll(async () => it.root('cat /proc/sys/kernel/random/boot_id').catch(() => boot), { timeout: 30_000, interval: 500 })
+    .not.toBe(boot);
   await it.alive();
   expect([await it.status('ops'), await it.status('pub')]).toEqual([200, 0]);
   expect(await it.root(`podman ps --format '{{.Names}}'`)).toBe('litellm');
