@@ -1,9 +1,10 @@
 // The command as a user types it: what it prints, where, and how it exits. No host is needed for any of this.
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, expect, test } from 'vitest';
+import { checks } from '../src/checks/index.ts';
 import { SAMPLE } from './sample.ts';
 
 const BIN = join(import.meta.dirname, '../bin/fabric.js');
@@ -97,4 +98,9 @@ test('on this machine itself, without SSH: what is not there is said, and the ex
   expect(report.schema).toBe('fabric.report/1');
   expect([1, 3]).toContain(code);
   expect(report.summary.pass).toBeLessThan(report.results.length);
+});
+
+test('the README lists every check, with its title', () => {
+  const readme = readFileSync(join(import.meta.dirname, '../README.md'), 'utf8');
+  expect(checks.filter(({ id, title }) => !readme.includes(`| \`${id}\` | ${title} |`))).toEqual([]);
 });

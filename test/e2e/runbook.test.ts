@@ -59,7 +59,7 @@ test('adopted: the old unit is gone, its files are kept, what was put into .env 
   const { code, out } = await it.fabric(YAML, ['deploy', 'litellm', '--yes']);
   expect([code, out]).toEqual([
     0,
-    expect.stringMatching(/retire \/etc\/systemd\/system\/litellm\.service, which outranks the Quadlet[^]*downtime +\d+\.\d s/),
+    expect.stringMatching(/retire \/etc\/systemd\/system\/litellm\.service, which outranks the Quadlet[\s\S]*downtime +\d+\.\d s/),
   ]);
   expect(await fragment()).toBe('/run/systemd/generator/litellm.service');
   expect(
@@ -74,7 +74,7 @@ test('adopted: the old unit is gone, its files are kept, what was put into .env 
 
 test('status lists what fabric keeps; rollback past the adoption is refused, and says where the old files are', async () => {
   expect((await it.fabric(YAML, ['status'])).out).toMatch(
-    /release +1 \(in force\)[^]*found +\/var\/lib\/fabric\/litellm\/found\/litellm\.service/,
+    /release +1 \(in force\)[\s\S]*found +\/var\/lib\/fabric\/litellm\/found\/litellm\.service/,
   );
   const { code, err } = await it.fabric(YAML, ['rollback', 'litellm', '--yes']);
   expect([code, err]).toEqual([2, expect.stringMatching(/what stood there before fabric came is kept in .*litellm\.service/)]);

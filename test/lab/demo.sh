@@ -22,6 +22,9 @@ bold() { if [ -t 1 ]; then printf '\n\033[1m%s\033[0m\n' "$*"; else printf '\n%s
 say() { bold "# $*"; }
 fabric() { # shows the command, runs it where the operator stands
   bold "\$ fabric $*"
+  run "$@"
+}
+run() {
   lab exec ops env PATH="$D:$PATH" node "$HERE/../../bin/fabric.js" "$@" --config "$D/fabric.yaml" || echo "(exit $?)"
 }
 asks() { # CLIENT NAME URL
@@ -67,7 +70,8 @@ cat "$D/fabric.yaml"
 say "1. The plan, before anything is touched."
 fabric deploy litellm --dry-run
 say "2. Deploy it. LiteLLM takes ten seconds or more to start."
-fabric deploy litellm --yes | sed -n '/^LiteLLM is deployed/,$p'
+bold '$ fabric deploy litellm --yes'
+run deploy litellm --yes | sed -n '/^LiteLLM is deployed/,$p' # the plan is the one above
 asks ops "the operator, on the tailnet  " http://100.64.0.14:4000/health/liveliness
 asks pub "a stranger, on the public side" http://203.0.113.14:4000/health/liveliness
 say "3. Is it as declared? And a second deployment?"
@@ -80,7 +84,7 @@ fabric validate
 lab ssh akira firewall-cmd --zone=public --change-interface=eth0
 say "5. A newer release, and back."
 sed -i 's/context: 32768/context: 16384/' "$D/fabric.yaml"
-fabric deploy litellm --yes | sed '/^[0-9]  write.*container/,/^[0-9]  restart/d'
+fabric deploy litellm --yes
 fabric rollback litellm --yes
 fabric status
 say "Done. The lab is taken down; its base stays for the next time."
