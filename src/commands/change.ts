@@ -64,28 +64,38 @@ export const change = async (session: Session, plan: Plan, keyring: Keyring, opt
   }
   if (plan.length === 0) return { is: 'nothing' };
   if (options.dryRun) return { is: 'planned' };
-  if (!(await confirmed(options, name))) return { is: 'declined' };
+  if (!(await confirmed(options, name))) {
+    process.stderr.write('nothing was changed\n');
+    return { is: 'declined' };
+  }
 
   const host = session.host(name);
   const connector = await session.connector(name);
   const lock = await acquire(host, connector, keyring, session.run, session.by);
-  if (lock.tookOver !== null) process.stderr.write(`a lock that ${lock.tookOver} left behind had expired: taken over\n`);
+  if (lock.tookOver !== null) process.stderr.write(`a lock that ${visible(lock.tookOver)} left behind had expired: taken over\n`);
   const interruption = new AbortController();
   const onSignal = (): void => {
     process.stderr.write('\ninterrupted: ending the step under way, then taking back what was done\n');
     interruption.abort();
   };
   process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
+  // Until the end is known, what was replaced is worth keeping.
+  let outcome: Outcome = { is: 'stuck', why: 'unknown' };
   try {
-    return await carryOut(session, plan, keyring, lock, interruption.signal);
+    outcome = await carryOut(session, plan, keyring, lock, interruption.signal);
+    return outcome;
   } finally {
     process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
-    await lock.release().catch((error: unknown) => process.stderr.write(`the lock on ${name} stays until it expires: ${said(error)}\n`));
+    await lock
+      .release(outcome.is === 'stuck')
+      .catch((error: unknown) => process.stderr.write(`the lock on ${name} stays until it expires: ${visible(said(error))}\n`));
   }
 };
 
-const confirmed = async ({ yes }: ChangeOptions, host: string): Promise<boolean> => {
+const confirmed = async ({ yes, format }: ChangeOptions, host: string): Promise<boolean> => {
   if (yes) return true;
+  if (format === 'json')
+    throw new Refusal('a plan that nobody reads is not asked about', { next: ['--yes to apply it, or --dry-run to print it only'] });
   if (!process.stdin.isTTY)
     throw new Refusal('nobody can be asked: standard input is not a terminal', {
       next: ['--yes to apply the plan, or --dry-run to see it only'],
@@ -151,7 +161,7 @@ const carryOut = async (session: Session, plan: Plan, keyring: Keyring, lock: Lo
   }
   if (failure === undefined) return { is: 'done', notes };
   if (stuck.length > 0) {
-    process.stderr.write(manual(stuck, session, keyring));
+    process.stderr.write(visible(manual(stuck, plan, session, keyring)));
     return { is: 'stuck', why: said(failure) };
   }
   process.stderr.write('everything is as it was\n');
@@ -196,7 +206,7 @@ const shutText = ({ results, log }: Shut, { now }: Session, paint: ReturnType<ty
   ].join('\n');
 
 /** What a person has to do where taking back failed. Secrets stand by name. */
-const manual = (stuck: readonly Extract<Event, { readonly type: 'stuck' }>[], session: Session, keyring: Keyring): string => {
+const manual = (stuck: readonly Extract<Event, { readonly type: 'stuck' }>[], plan: Plan, session: Session, keyring: Keyring): string => {
   const host = session.fabric.litellm.host;
   const lost = stuck.some(({ error }) => error instanceof StepError && error.unreachable);
   return [
@@ -207,7 +217,7 @@ const manual = (stuck: readonly Extract<Event, { readonly type: 'stuck' }>[], se
         : [
             '',
             `# ${title(step)}`,
-            step.do === 'run' && step.undo === 'again' ? step.script : scriptOf(step, 'undo', session.run, 0, keyring),
+            step.do === 'run' && step.undo === 'again' ? step.script : scriptOf(step, 'undo', session.run, plan.indexOf(step), keyring),
           ],
     ),
     '',

@@ -92,6 +92,12 @@ export const certain = <T>(evidence: readonly Evidence[], needs: readonly Probe<
 };
 
 const refusal = ({ lost, why }: Lost): Refusal => {
+  if (lost === 'login' && /sudo.*not found/.test(why)) {
+    return new Refusal(`no root there: ${why}`, {
+      exit: 4,
+      next: ['as root on the host: apt-get install sudo, or dnf install sudo; or connect as root: `user: root`'],
+    });
+  }
   if (lost === 'login' && /sudo/.test(why)) {
     return new Refusal(`no root there: ${why}`, {
       exit: 4,

@@ -1,11 +1,14 @@
 import type { Facts } from '../evidence.ts';
 import type { Cidr, Fabric } from '../fabric.ts';
 import type { Step } from '../plan.ts';
-import { admits, tailnetInterface, type Zone, zoneOf } from '../services/firewall.ts';
+import { admitsByRule, tailnetInterface, type Zone, zoneOf } from '../services/firewall.ts';
 import { reach, richRule } from '../services/litellm.ts';
 import { questions } from './needs.ts';
 
-/** Adds each missing rule to the runtime and to the permanent set, without --reload: a reload discards the runtime-only rules of others. */
+/**
+ * Adds each missing rule, also where the zone is open anyway: closing it must not shut the tailnet out. To the runtime and to the permanent set, without --reload: a
+ * reload discards the runtime-only rules of others.
+ */
 export const openFirewall = (fabric: Fabric, { know }: Facts): readonly Step[] => {
   const asked = questions(fabric);
   const firewall = know(asked.firewall);
@@ -15,7 +18,7 @@ export const openFirewall = (fabric: Fabric, { know }: Facts): readonly Step[] =
   const link = tailnetInterface(know(asked.interfaces), fabric.tailnet.range)?.name;
   const missing = (zones: readonly Zone[], network: Cidr): string | null => {
     const zone = zoneOf(link, zones, settings.defaultZone);
-    return zone === undefined || admits(zone, network, litellm.listen.port, settings) ? null : zone.name;
+    return zone === undefined || admitsByRule(zone, network, litellm.listen.port) ? null : zone.name;
   };
   return litellm.allow.flatMap((network): readonly Step[] => {
     const runtime = missing(firewall.zones, network);

@@ -14,7 +14,8 @@ export interface Lock {
   readonly renew: string;
   /** Who left a lock that had expired, if anybody did. */
   readonly tookOver: string | null;
-  release(): Promise<void>;
+  /** Gives the lock back. The replaced files are kept where something could not be taken back. */
+  release(keepFiles: boolean): Promise<void>;
 }
 
 /** One run at a time on a host. Throws a Refusal (exit 5) that names who holds the lock, from where, and until when. */
@@ -33,7 +34,8 @@ export const acquire = async (host: Host, connector: Connector, keyring: Keyring
       '  echo "dead 0 $who"',
       'fi',
       write,
-      `rm -rf ${STATE}/journal`, // only a dead run can have left one: the kept originals of a first deployment are elsewhere
+      // What dead runs replaced stays for a month: it may be the only copy.
+      `if [ -d ${STATE}/journal ]; then find ${STATE}/journal -mindepth 1 -maxdepth 1 -mtime +30 -exec rm -rf {} +; fi`,
     ].join('\n'),
   );
   const [, verdict, seconds, holder] = /^(held|dead) (\d+) (.*)$/m.exec(said) ?? [];
@@ -46,12 +48,12 @@ export const acquire = async (host: Host, connector: Connector, keyring: Keyring
   return {
     renew: `[ "$(cut -d' ' -f1 <${STATE}/lock)" = ${quote(run)} ] || { echo 'another run took the lock over' >&2; exit 75; }\n${write}`,
     tookOver: verdict === 'dead' ? (holder ?? '') : null,
-    release: async () => {
+    release: async (keepFiles) => {
       await asRoot(
         host,
         connector,
         keyring,
-        `[ "$(cut -d' ' -f1 <${STATE}/lock)" != ${quote(run)} ] || rm -f ${STATE}/lock; rm -rf ${STATE}/journal/${quote(run)}`,
+        `[ "$(cut -d' ' -f1 <${STATE}/lock)" != ${quote(run)} ] || rm -f ${STATE}/lock${keepFiles ? '' : `; rm -rf ${STATE}/journal/${quote(run)}`}`,
       );
     },
   };

@@ -32,6 +32,8 @@ export interface Kept {
   readonly releases: readonly Release[];
   /** Files of an earlier deployment that fabric kept. */
   readonly found: readonly string[];
+  /** Folders with the files that a run replaced and did not put back: it died, or was stuck. */
+  readonly journals: readonly string[];
   readonly lock: string | null;
   readonly bytes: number;
 }
@@ -42,6 +44,7 @@ export interface Kept {
  *   inforce yes
  *   release 2 1771400000 ghcr.io/berriai/litellm:v1.102.4 ann@laptop
  *   found /var/lib/fabric/litellm/found/litellm.service
+ *   journal /var/lib/fabric/journal/0c1d/
  *   lock 0c1d 1771400900 ann@laptop
  *   bytes 20480
  */
@@ -60,6 +63,7 @@ export const kept = (litellm: Litellm): Probe<Kept> => ({
       'fi',
       'for f in litellm/releases/*/release; do if [ -e "$f" ]; then echo "release $(cat "$f")"; fi; done',
       `for f in litellm/found/* litellm/found/.[!.]*; do if [ -e "$f" ]; then echo "found ${STATE}/$f"; fi; done`,
+      `for d in journal/*/; do if [ -d "$d" ]; then echo "journal ${STATE}/$d"; fi; done`,
       'if [ -s lock ]; then echo "lock $(cat lock)"; fi',
       'echo "bytes $(du -sb . | cut -f1)"',
     ].join('\n'),
@@ -77,6 +81,7 @@ export const kept = (litellm: Litellm): Probe<Kept> => ({
         .flatMap((m) => (m ? [{ n: Number(m[1]), at: Number(m[2]), image: m[3] ?? '', by: m[4] ?? '' }] : []))
         .sort((a, b) => a.n - b.n),
       found: after('found'),
+      journals: after('journal'),
       lock: after('lock')[0] ?? null,
       bytes: Number(after('bytes')[0] ?? 0),
     };

@@ -53,7 +53,7 @@ const body = (step: Step, paint: ChalkInstance, verbose: boolean): readonly stri
         return was === 'absent' ? paint.green(`+ ${visible(sealed(now))}`) : paint.yellow(`~ ${visible(sealed(now))}  (another value now)`);
       });
     case 'run':
-      return verbose ? step.script.split('\n').map((line) => paint.dim(`$ ${line}`)) : [];
+      return verbose ? step.script.split('\n').map((line) => paint.dim(visible(`$ ${line}`))) : [];
     case 'gate':
       return [
         ...(verbose ? step.must.map(({ id, atWorst }) => paint.dim(`${id}${atWorst === 'warn' ? ' (may warn)' : ''}`)) : []),

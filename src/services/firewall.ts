@@ -93,6 +93,14 @@ export const openings = (zone: Zone, port: number, settings: FirewallSettings): 
   ];
 };
 
+/** Whether the zone admits the network by a rule of its own, and not only by what should be closed. A trusted zone needs none. */
+export const admitsByRule = (zone: Zone, network: Cidr, port: number): boolean =>
+  zone.target === 'ACCEPT' ||
+  zone.rules.some(
+    ({ action, port: range, source }) =>
+      action === 'accept' && range !== null && covers(range, port) && (source === null || within(network, source)),
+  );
+
 /** Whether the zone lets a network connect to the port. */
 export const admits = (zone: Zone | undefined, network: Cidr, port: number, settings: FirewallSettings): boolean =>
   zone !== undefined && openings(zone, port, settings).some(({ source }) => source === null || within(network, source));
