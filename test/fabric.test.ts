@@ -678,9 +678,9 @@ describe('a bad fabric.yaml', () => {
 });
 
 describe('finding it', () => {
-  const all = ['/x.yaml', '/work/a/fabric.yaml', '/work/fabric.yaml', '/home/ops/.config/fabric/fabric.yaml', '/etc/fabric/fabric.yaml'];
+  const all = ['/x.yaml', '/lab/a/fabric.yaml', '/lab/fabric.yaml', '/home/ops/.config/fabric/fabric.yaml', '/etc/fabric/fabric.yaml'];
   const find = (there: readonly string[], more: { flag?: string; env?: string; cwd?: string; home?: string } = {}) =>
-    findFabric({ cwd: '/work/a', home: '/home/ops', ...more, env: { FABRIC_CONFIG: more.env }, exists: (it) => there.includes(it) });
+    findFabric({ cwd: '/lab/a', home: '/home/ops', ...more, env: { FABRIC_CONFIG: more.env }, exists: (it) => there.includes(it) });
   const refused = (run: () => unknown) => {
     try {
       run();
@@ -692,23 +692,23 @@ describe('finding it', () => {
   };
 
   test.each([
-    ['the flag', all, { flag: '../../x.yaml', env: '/work/fabric.yaml' }, '/x.yaml'],
-    ['the environment', all, { env: '../fabric.yaml' }, '/work/fabric.yaml'],
-    ['an empty environment', all, { env: '' }, '/work/a/fabric.yaml'],
-    ['this folder', all, {}, '/work/a/fabric.yaml'],
-    ['a folder above', all, { cwd: '/work/b/c' }, '/work/fabric.yaml'],
+    ['the flag', all, { flag: '../../x.yaml', env: '/lab/fabric.yaml' }, '/x.yaml'],
+    ['the environment', all, { env: '../fabric.yaml' }, '/lab/fabric.yaml'],
+    ['an empty environment', all, { env: '' }, '/lab/a/fabric.yaml'],
+    ['this folder', all, {}, '/lab/a/fabric.yaml'],
+    ['a folder above', all, { cwd: '/lab/b/c' }, '/lab/fabric.yaml'],
     ['home', all, { cwd: '/srv' }, '/home/ops/.config/fabric/fabric.yaml'],
     ['the system', ['/etc/fabric/fabric.yaml'], {}, '/etc/fabric/fabric.yaml'],
   ] as const)('by %s', (_, there, more, found) => expect(find(there, more)).toBe(found));
 
   test('nowhere, and without a home', () =>
-    expect(refused(() => findFabric({ env: {}, cwd: '/work/a', exists: () => false }))).toEqual({
+    expect(refused(() => findFabric({ env: {}, cwd: '/lab/a', exists: () => false }))).toEqual({
       exit: 2,
-      message: 'there is no fabric.yaml; looked for\n  /work/a/fabric.yaml\n  /work/fabric.yaml\n  /fabric.yaml\n  /etc/fabric/fabric.yaml',
+      message: 'there is no fabric.yaml; looked for\n  /lab/a/fabric.yaml\n  /lab/fabric.yaml\n  /fabric.yaml\n  /etc/fabric/fabric.yaml',
       next: ['write one here, or name one with --config FILE or FABRIC_CONFIG=FILE'],
     }));
   test.each([
-    [{ flag: 'no.yaml' }, '--config names /work/a/no.yaml, which does not exist'],
+    [{ flag: 'no.yaml' }, '--config names /lab/a/no.yaml, which does not exist'],
     [{ flag: '' }, '--config is empty'],
     [{ env: '/no.yaml' }, '$FABRIC_CONFIG names /no.yaml, which does not exist'],
   ])('%o', (more, message) => expect(refused(() => find(all, more))).toMatchObject({ exit: 2, message }));
