@@ -17,7 +17,8 @@ export const examine = (fabric: Fabric, checks: readonly Check[], evidence: read
   const root = (ids: readonly ResultId[], seen: ReadonlySet<ResultId>): ResultId | undefined => {
     for (const id of ids) {
       const cause = seen.has(id) ? undefined : byId.get(id);
-      if (!cause) continue;
+      // A cause that holds explains nothing, whatever it would itself have been blocked by.
+      if (!cause || cause.result.status === 'pass' || cause.result.status === 'warn') continue;
       const deeper = root(cause.blockedBy, new Set([...seen, id]));
       if (deeper) return deeper;
       if (cause.result.status === 'fail') return id;

@@ -54,7 +54,7 @@ const sections = (asked: readonly (readonly [Key, Question])[], spell: (content:
     'LC_ALL=C PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin; export LC_ALL PATH; umask 077; d=$(mktemp -d) || exit 70',
     `trap 'rm -rf "$d"' EXIT`,
     // p NUMBER SECONDS SCRIPT: what is over the limit is read no further, so that nothing fills the host's disk.
-    `p() { { { timeout -k 1 "$2" sh -c "$3"; echo $? >"$d/$1.code"; } 2>&3 | head -c ${LIMIT + 1} >"$d/$1.out"; } 3>&1 | head -c 65536 >"$d/$1.err"; }`,
+    `p() { { { timeout -k 1 "$2" sh -c "$3"; echo $? >"$d/$1.code"; } 2>&3 | head -c ${LIMIT + 1} >"$d/$1.out" || echo unreadable >"$d/$1.code"; } 3>&1 | head -c 65536 >"$d/$1.err"; }`,
     ...asked.flatMap(([, { script, stdin, seconds }], n) => {
       const run = `p ${n} ${seconds ?? PATIENCE} ${quote(script)}`;
       const line = stdin === undefined ? `${run} </dev/null &` : `printf '%s' ${quote(spell(stdin))} | ${run} &`;
@@ -62,7 +62,7 @@ const sections = (asked: readonly (readonly [Key, Question])[], spell: (content:
     }),
     'wait',
     `s() { printf '= %s ' "$2"; if [ "$(wc -c <"$d/$1.out")" -gt ${LIMIT} ]; then printf 'unreadable\\n! longer than ${LIMIT} bytes\\n'; return; fi`,
-    `  cat "$d/$1.code" 2>/dev/null || echo unreadable; sed 's/^/| /' "$d/$1.out"; echo; sed 's/^/! /' "$d/$1.err"; echo; }`,
+    `  if [ -s "$d/$1.code" ]; then cat "$d/$1.code"; else echo unreadable; fi; sed 's/^/| /' "$d/$1.out"; echo; sed 's/^/! /' "$d/$1.err"; echo; }`,
     ...asked.map(([key], n) => `s ${n} ${quote(key)}`),
   ].join('\n');
 
@@ -81,7 +81,7 @@ export const decode = (stream: string): Evidence => {
   let out: string[] = [];
   let err: string[] = [];
   const flush = (): void => {
-    const lost = REASONS.get(verdict);
+    const lost = REASONS.get(verdict) ?? (/^\d+$/.test(verdict) ? undefined : 'unreadable');
     if (key) answers.set(key, lost ? { lost, why: err.join('\n') } : { code: Number(verdict), out: out.join('\n'), err: err.join('\n') });
     out = [];
     err = [];

@@ -2,6 +2,9 @@
 import { expect, test } from 'vitest';
 import type { Connector } from '../src/hosts/connector.ts';
 
+/** Kills the sshd above the shell, however many shells lie between. */
+export const KILL_SSHD = `p=$$; until grep -q sshd /proc/$p/comm; do p=$(cut -d' ' -f4 /proc/$p/stat); done; kill -9 $p`;
+
 /** `make` gives a new connector; `kill` is shell that ends the connection under the command, where there is one. */
 export const contract = (make: () => Promise<Connector>, kill: string | null): void => {
   const exec = async (command: string, stdin = ''): ReturnType<Connector['exec']> => {

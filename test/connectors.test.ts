@@ -8,7 +8,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import type { Host } from '../src/fabric.ts';
 import { local } from '../src/hosts/local.ts';
 import { diagnose, openssh } from '../src/hosts/openssh.ts';
-import { contract } from './connector-contract.ts';
+import { contract, KILL_SSHD } from './connector-contract.ts';
 
 const SSHD = ['/usr/sbin/sshd', '/usr/bin/sshd', '/sbin/sshd'].find(existsSync);
 const dir = mkdtempSync(join(tmpdir(), 'fabric-sshd-'));
@@ -79,8 +79,7 @@ describe('local', () => contract(async () => local(), null));
 // CI has an sshd (.ci/run installs it); a laptop without one is told, not failed.
 const real = SSHD === undefined && process.env['CI'] === undefined ? describe.skip : describe;
 real('openssh, against a real sshd', () => {
-  // Shell's parent is the session's sshd.
-  contract(() => openssh(host()), 'kill -9 $PPID');
+  contract(() => openssh(host()), KILL_SSHD);
 
   test('one connection for a run, however many execs', async () => {
     const connector = await openssh(host());

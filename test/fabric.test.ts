@@ -154,7 +154,7 @@ const minimal = `hosts:
   akira:
 litellm:
   host: akira
-  image: litellm:1
+  image: r.io/litellm:1
   secrets:
     LITELLM_MASTER_KEY: env:KEY
   backends:
@@ -172,7 +172,7 @@ const defaults: Fabric = {
   litellm: {
     host: 'akira',
     directory: '/flux/apps/litellm',
-    image: 'litellm:1',
+    image: 'r.io/litellm:1',
     listen: { address: '0.0.0.0', port: 4000 },
     allow: ['100.64.0.0/10'],
     masterKey: 'LITELLM_MASTER_KEY',
@@ -212,7 +212,7 @@ const bad: readonly (readonly [title: string, was: string, now: string, ...probl
   ['a list', minimal, '- akira\n', 'f:1:1: expected a mapping with hosts and litellm, found a list'],
   ['a text', minimal, 'akira\n', 'f:1:1: expected a mapping with hosts and litellm, found "akira"'],
   ['a tab', '  akira:', '\takira:', 'f:2:1: Tabs are not allowed as indentation'],
-  ['an open bracket', 'litellm:1', '[1', 'f:6:3: Flow sequence in block collection must be sufficiently indented and end with a ]'],
+  ['an open bracket', 'r.io/litellm:1', '[1', 'f:6:3: Flow sequence in block collection must be sufficiently indented and end with a ]'],
   ['an unknown anchor', 'env:KEY', '*hunter2', 'f:7:25: Unresolved alias (the anchor must be set before the alias)'],
   ['an endless anchor', '  akira:\n', '  akira: &a\n    user: *a\n', 'f:3:11: An alias inside of what it stands for'],
   ['a tag', 'env:KEY', '!hunter2 x', 'f:7:25: Unresolved tag'],
@@ -274,7 +274,7 @@ const bad: readonly (readonly [title: string, was: string, now: string, ...probl
     '  akira:\n    Prot: 22',
     'f:3:5 hosts.akira.Prot: expected one of address, user, port, become, client, found "Prot" (did you mean "port"?)',
   ],
-  ['a missing key', '  image: litellm:1\n', '', `f:3:1 litellm.image: expected ${image}, found nothing`],
+  ['a missing key', '  image: r.io/litellm:1\n', '', `f:3:1 litellm.image: expected ${image}, found nothing`],
   ['a missing key in a list', 'id: qwen', 'alias: qwen', `f:13:11 litellm.backends.vllm.models[0].id: expected ${model}, found nothing`],
   ['an empty value', '  akira:', '  akira:\n    user:', `f:3:10 hosts.akira.user: expected ${user}, found nothing`],
   ['a number for a text', '  akira:', '  akira:\n    user: 1000', `f:3:11 hosts.akira.user: expected ${user}, found 1000`],
@@ -399,12 +399,29 @@ const bad: readonly (readonly [title: string, was: string, now: string, ...probl
   ],
   [
     'an image without a tag',
-    'litellm:1',
+    'r.io/litellm:1',
     'registry:5000/litellm',
     `f:5:10 litellm.image: expected ${image}, found "registry:5000/litellm"`,
   ],
-  ['an image with half a digest', 'litellm:1', 'litellm@sha256:abc', `f:5:10 litellm.image: expected ${image}, found "litellm@sha256:abc"`],
-  ['an image with a command', 'litellm:1', 'litellm:1;id', `f:5:10 litellm.image: expected ${image}, found "litellm:1;id"`],
+  [
+    'an image with half a digest',
+    'r.io/litellm:1',
+    'litellm@sha256:abc',
+    `f:5:10 litellm.image: expected ${image}, found "litellm@sha256:abc"`,
+  ],
+  [
+    'an image without its registry',
+    'r.io/litellm:1',
+    'litellm/litellm:1',
+    'f:5:10 litellm.image: expected an image with its registry, such as ghcr.io/berriai/litellm:v1.102.4, found "litellm/litellm:1"',
+  ],
+  [
+    'a tag that moves',
+    'litellm:1',
+    'litellm:main-stable',
+    'f:5:10 litellm.image: expected an image pinned by a tag that stays, or a digest, found "r.io/litellm:main-stable"',
+  ],
+  ['an image with a command', 'r.io/litellm:1', 'r.io/litellm:1;id', `f:5:10 litellm.image: expected ${image}, found "r.io/litellm:1;id"`],
   [
     'listening on a name',
     '  host: akira',

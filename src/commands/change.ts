@@ -13,6 +13,7 @@ import { humanPlan, title } from '../report/plan.ts';
 import type { Keyring } from '../secret.ts';
 import { UNIT } from '../services/litellm.ts';
 import { visible } from '../shell.ts';
+import { Interrupted } from './interrupted.ts';
 import { progress } from './progress.ts';
 import { type Common, painter, type Session } from './session.ts';
 
@@ -101,12 +102,14 @@ const confirmed = async ({ yes, format }: ChangeOptions, host: string): Promise<
       next: ['--yes to apply the plan, or --dry-run to see it only'],
     });
   const prompt = createInterface({ input: process.stdin, output: process.stderr });
-  const answer = await prompt.question(`Apply this to ${host}? [y/N] `);
+  // Ctrl-C and Ctrl-D end the question; neither is a yes.
+  const answer = await prompt.question(`Apply this to ${host}? [y/N] `).catch(() => {
+    throw new Interrupted('interrupted');
+  });
   prompt.close();
   return /^y(es)?$/i.test(answer.trim());
 };
 
-class Interrupted extends Error {}
 /** A gate was not passed. */
 class Shut extends Error {
   readonly results: readonly Result[];

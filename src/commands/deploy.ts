@@ -65,7 +65,9 @@ const deployJson = (fabric: Fabric, plan: Plan, outcome: Outcome) => ({
 
 /** Shell that prints a secret's value, from where fabric.yaml takes it. */
 const fetchedBy = (source: SecretSource): string =>
-  source.from === 'env' ? `$${source.name}` : `$(cat ${source.path.startsWith('~/') ? source.path : quote(source.path)})`;
+  source.from === 'env'
+    ? `$${source.name}`
+    : `$(cat ${source.path.startsWith('~/') ? `~/${quote(source.path.slice(2))}` : quote(source.path)})`;
 
 const summary = (fabric: Fabric, notes: ReadonlyMap<string, string>): string => {
   const { litellm } = fabric;

@@ -9,7 +9,7 @@ const STAMP = '/run/fabric-litellm-down';
 const PATIENCE = 300;
 
 const alive = (fabric: Fabric): string =>
-  `curl -qfsS -m 2 -o /dev/null ${quote(`${baseUrl(fabric.litellm)}/health/liveliness`)} 2>/dev/null`;
+  `curl -qfsS --noproxy '*' -m 2 -o /dev/null ${quote(`${baseUrl(fabric.litellm)}/health/liveliness`)} 2>/dev/null`;
 
 /** Shell to put before whatever stops the service: the beginning of its downtime, if it answers now. */
 export const markDown = (fabric: Fabric): string => `if [ ! -e ${STAMP} ] && ${alive(fabric)}; then date +%s%N >${STAMP}; fi`;

@@ -20,16 +20,21 @@ export const earlier = (fabric: Fabric, { know }: Facts): Earlier => {
   const ours = fragment.startsWith('/run/systemd/generator/') && unit === null && know(asked.quadlet) !== null;
   const { running, published } = know(asked.containers);
   const port = fabric.litellm.listen.port;
-  return {
-    unit,
-    containers: running.filter(
-      ({ engine, name, image }) =>
-        !(ours && engine === 'podman' && name === CONTAINER) &&
-        (name === CONTAINER ||
-          /(^|\/)litellm[^/]*(:|@|$)/.test(image) ||
-          published.some((one) => one.engine === engine && one.container === name && one.port === port)),
-    ),
-  };
+  const taken = know(asked.listeners).length > 0;
+  const inTheWay = running.filter(({ engine, name, image }) => {
+    if (ours && engine === 'podman' && name === CONTAINER) return false;
+    const own = published.filter((one) => one.engine === engine && one.container === name);
+    // One of LiteLLM's image that publishes nothing uses the host's network: it is the one that has the port, if the port is taken.
+    return (
+      name === CONTAINER ||
+      own.some((one) => one.port === port) ||
+      (!ours && taken && own.length === 0 && /(^|\/)litellm[^/]*(:|@|$)/.test(image))
+    );
+  });
+  // One that is stopped is in the way too: the Quadlet would replace a container of its name.
+  const stopped =
+    !ours && know(asked.container) !== null && !inTheWay.some(({ engine, name }) => engine === 'podman' && name === CONTAINER);
+  return { unit, containers: [...inTheWay, ...(stopped ? [{ engine: 'podman' as const, name: CONTAINER }] : [])] };
 };
 
 /** Keeps what is there before the first deployment touches it: once, and for good. */
@@ -49,7 +54,7 @@ export const keepFound = (fabric: Fabric): Step => {
 export const retire = (fabric: Fabric, facts: Facts): readonly Step[] => {
   const { host } = fabric.litellm;
   const { unit, containers } = earlier(fabric, facts);
-  const { enabled } = facts.know(questions(fabric).unit);
+  const { enabled, active } = facts.know(questions(fabric).unit);
   return [
     ...(unit === null
       ? []
@@ -67,7 +72,7 @@ export const retire = (fabric: Fabric, facts: Facts): readonly Step[] => {
             undo: {
               script: [
                 `[ -e ${RUNBOOK_UNIT} ] || cp -p ${quote(FOUND)}/litellm.service ${RUNBOOK_UNIT}`,
-                `systemctl daemon-reload${enabled === 'enabled' ? `; systemctl enable ${UNIT} 2>&1` : ''}`,
+                `systemctl daemon-reload${enabled === 'enabled' ? `; systemctl enable ${UNIT} 2>&1` : ''}${active === 'active' ? `; systemctl start ${UNIT}` : ''}`,
               ].join('\n'),
             },
           },
@@ -85,8 +90,9 @@ export const retire = (fabric: Fabric, facts: Facts): readonly Step[] => {
           `mkdir -p ${quote(FOUND)}; rm -f ${note}; away=${quote(name)}-retired-by-fabric; n=1`,
           `while ${there('"$away"')}; do n=$((n + 1)); away=${quote(name)}-retired-by-fabric-$n; done`,
           `if ${there(quote(name))}; then`,
-          `  policy=$(${engine} inspect --type container --format '{{.HostConfig.RestartPolicy.Name}}' ${quote(name)}); echo "\${policy:-no} $away" >${note}`,
-          `  ${engine} update --restart=no ${quote(name)} >/dev/null; ${engine} stop ${quote(name)} >/dev/null`,
+          `  policy=$(${engine} inspect --type container --format '{{.HostConfig.RestartPolicy.Name}}' ${quote(name)}); s=$(${engine} inspect --type container --format '{{.State.Running}}' ${quote(name)}); echo "\${policy:-no} $s $away" >${note}`,
+          // podman before 5.1 cannot change the policy: there the name alone keeps it out of the way.
+          `  ${engine} update --restart=no ${quote(name)} >/dev/null 2>&1 || true; ${engine} stop ${quote(name)} >/dev/null`,
           // One that was started with --rm is gone once it stops.
           `  if ${there(quote(name))}; then ${engine} rename ${quote(name)} "$away"; fi`,
           'fi',
@@ -94,11 +100,12 @@ export const retire = (fabric: Fabric, facts: Facts): readonly Step[] => {
         undo: {
           script: [
             `[ -e ${note} ] || exit 0`,
-            `read -r policy away <${note}`,
+            `read -r policy ran away <${note}`,
             `if ${there('"$away"')}; then`,
             // The failed attempt's container may still have the name.
             ...(name === CONTAINER ? [`  systemctl stop ${UNIT} 2>/dev/null || true`] : []),
-            `  ${engine} rename "$away" ${quote(name)}; ${engine} update --restart="$policy" ${quote(name)} >/dev/null; ${engine} start ${quote(name)} >/dev/null`,
+            `  ${engine} rename "$away" ${quote(name)}; if [ "$ran" = true ]; then ${engine} start ${quote(name)} >/dev/null; fi`,
+            `  ${engine} update --restart="$policy" ${quote(name)} >/dev/null 2>&1 || true`,
             'fi',
           ].join('\n'),
         },

@@ -124,7 +124,9 @@ interface Permissions {
 }
 const permissions = (host: string, path: string, was: Permissions, now: Permissions): readonly Step[] => {
   if (was.mode === now.mode && was.owner === now.owner) return [];
-  const set = ({ mode, owner }: Permissions): string => `chown ${quote(owner)} ${quote(path)}; chmod ${quote(mode)} ${quote(path)}`;
+  // An owner without a name cannot be given back by name.
+  const set = ({ mode, owner }: Permissions): string =>
+    `${owner.includes('UNKNOWN') ? '' : `chown ${quote(owner)} ${quote(path)}; `}chmod ${quote(mode)} ${quote(path)}`;
   return [
     {
       do: 'run',

@@ -48,9 +48,10 @@ export const obstacles = (fabric: Fabric, { know }: Facts): readonly Obstacle[] 
   if (found.length > 0) return found;
   const firewall = know(asked.firewall);
   const way = reach(fabric);
-  if (firewall.is === 'stopped')
+  const exposed = way !== 'tailnet' && way !== 'loopback';
+  if (firewall.is === 'stopped' && exposed)
     found.push({ what: `firewalld on ${litellm.host} is not running`, mend: 'sudo systemctl enable --now firewalld' });
-  if ((firewall.is === 'absent' || firewall.is === 'ufw') && way !== 'tailnet' && way !== 'loopback') {
+  if ((firewall.is === 'absent' || firewall.is === 'ufw') && exposed) {
     found.push({
       what: `${litellm.listen.address}:${litellm.listen.port} would be open to everyone: ${firewall.is === 'ufw' ? 'fabric does not read ufw’s rules' : `${litellm.host} has no firewalld`}`,
       mend: `${install(host, ['firewalld'])} && sudo systemctl enable --now firewalld; or set litellm.listen to the host’s tailnet address`,

@@ -101,7 +101,9 @@ const directory = text(expectedDirectory, /^(?:\/[A-Za-z0-9._-]+)+$/)
 const image = text(
   'an image with a tag or a digest, such as ghcr.io/berriai/litellm:v1.102.4',
   /^[a-z0-9][A-Za-z0-9._/-]*(?::\d+\/[A-Za-z0-9._/-]+)?(?::[A-Za-z0-9_][A-Za-z0-9._-]*|(?::[A-Za-z0-9_][A-Za-z0-9._-]*)?@sha256:[0-9a-f]{64})$/,
-);
+)
+  .refine((name) => /^[^/]*[.:][^/]*\/|^localhost\//.test(name), 'an image with its registry, such as ghcr.io/berriai/litellm:v1.102.4')
+  .refine((name) => !/:(main-)?(latest|stable|nightly)$/.test(name), 'an image pinned by a tag that stays, or a digest');
 
 const url = z
   .string('an http or https address, such as http://127.0.0.1:8000')

@@ -20,7 +20,7 @@ export interface Lock {
 
 /** One run at a time on a host. Throws a Refusal (exit 5) that names who holds the lock, from where, and until when. */
 export const acquire = async (host: Host, connector: Connector, keyring: Keyring, run: string, who: string): Promise<Lock> => {
-  const write = `printf '%s %s %s\\n' ${quote(run)} "$(($(date +%s) + ${LEASE}))" ${quote(who)} >${STATE}/lock`;
+  const write = `printf '%s %s %s\\n' ${quote(run)} "$(($(date +%s) + ${LEASE}))" ${quote(who)} >${STATE}/lock.new && mv -f ${STATE}/lock.new ${STATE}/lock || { echo 'the lock cannot be written' >&2; exit 75; }`;
   const said = await asRoot(
     host,
     connector,

@@ -13,7 +13,9 @@ import type { Connector } from './connector.ts';
  */
 export const openssh = async (host: Host): Promise<Connector> => {
   // A socket's path may have 104 bytes on macOS: ssh's own %C would be 40 of them.
-  const folder = await mkdtemp(join(process.env['XDG_RUNTIME_DIR'] ?? tmpdir(), 'fabric-'));
+  // Under su, sudo or cron, XDG_RUNTIME_DIR may be empty, another's, or not there.
+  const runtime = process.env['XDG_RUNTIME_DIR'] || tmpdir();
+  const folder = await mkdtemp(join(runtime, 'fabric-')).catch(() => mkdtemp(join(tmpdir(), 'fabric-')));
   const control = join(folder, 's');
   // biome-ignore format: one option a pair
   const options = [

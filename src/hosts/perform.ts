@@ -51,7 +51,8 @@ const unchanged = (was: { readonly sha256: string } | null): string =>
         `if [ "$(sha256sum <"$path" | cut -c1-64)" != ${quote(was.sha256)} ]; then echo "$path changed since the plan was made: run again" >&2; exit 75; fi`,
       ].join('\n');
 
-const KEEP = 'mkdir -p "$journal"; if [ -e "$path" ]; then cp -p "$path" "$kept"; else : >"$kept.absent"; fi';
+const KEEP =
+  'mkdir -p "$journal"; if [ -e "$path" ]; then cp -p "$path" "$kept.part"; mv -f "$kept.part" "$kept"; else : >"$kept.absent"; fi';
 /** The folders that a runbook expects are made as everybody may enter them: the container's user has to. */
 const FOLDER = [
   'mkdir -p "$journal"; d=$dir; while [ -n "$d" ] && [ ! -d "$d" ]; do echo "$d"; d=${d%/*}; done >"$kept.folders"', // deepest first
@@ -124,7 +125,7 @@ const undoFile = (step: FileStep, run: string, n: number): string =>
     'if cmp -s "$kept" "$path" && [ "$(stat -c "%a %u %g" "$kept")" = "$(stat -c "%a %u %g" "$path")" ]; then exit 0; fi',
     'tmp=$(mktemp "$dir/.fabric.XXXXXX")',
     `trap 'rm -f "$tmp"' EXIT`,
-    'chown --reference="$kept" "$tmp"; chmod --reference="$kept" "$tmp"; cat "$kept" >"$tmp"; mv -f "$tmp" "$path"',
+    'chown --reference="$kept" "$tmp"; chmod --reference="$kept" "$tmp"; cat "$kept" >"$tmp"; touch -r "$kept" "$tmp"; mv -f "$tmp" "$path"',
   ].join('\n');
 
 /** The script of a step, or of its taking back. A gate has none: it is a question, not a change. */

@@ -5,9 +5,13 @@ import type { Keyring } from '../secret.ts';
 const PATTERNS: readonly (readonly [RegExp, string])[] = [
   [/\bsk-[A-Za-z0-9_-]{8,}/g, '[redacted sk-…]'],
   [/\b(Bearer\s+)(?!\[)[A-Za-z0-9._~+/=-]{8,}/g, '$1[redacted]'],
+  [
+    /\b((?:\w*api_?key|master_key|salt_key|password|passwd|client_secret|token)["']?\s*[:=]\s*["']?)(?!os\.environ\/|\[|null\b|none\b|true\b|false\b)[^\s"',}\]]{8,}/gi,
+    '$1[redacted]',
+  ],
 ];
 /** A shorter value is no secret, and replacing it would shred the text. */
-const SHORTEST = 4;
+const SHORTEST = 8;
 
 /** The text without any known value or key-shaped word: an equal secret stays recognisable by its name. */
 export const redactText = (text: string, keyring: Keyring): string => {

@@ -2,14 +2,14 @@ import type { Answer, Probe } from '../evidence.ts';
 import type { Backend, Litellm } from '../fabric.ts';
 import { CONTAINER } from '../services/litellm.ts';
 import { quote } from '../shell.ts';
-import { curl, type Reached, reached } from './http.ts';
+import { curl, type Reached, reached, type Unanswered } from './http.ts';
 import { withKey } from './litellm.ts';
 
 /** OpenRouter's own address; its list of models is public and free. */
 const OPENROUTER = 'https://openrouter.ai/api';
 export const backendUrl = ({ url }: Backend): string => url ?? OPENROUTER;
 
-export type Listed = { readonly status: number; readonly ids: readonly string[] } | Exclude<Reached, object>;
+export type Listed = { readonly status: number; readonly ids: readonly string[] } | Unanswered;
 
 /** The ids are picked out on the host, since OpenRouter lists hundreds of models; the last line is the status.
  *

@@ -71,7 +71,7 @@ export const containers = (at: HostName): Probe<Containers> => ({
     at,
     via: 'sh',
     sudo: true,
-    script: `for e in podman docker; do command -v $e >/dev/null || continue; $e ps --format "$e\t{{.Names}}\t{{.Image}}\t{{.Ports}}" || { [ $e = docker ] && continue; exit 1; }; done`,
+    script: `for e in podman docker; do command -v $e >/dev/null || continue; if [ $e = docker ] && docker --version 2>/dev/null | grep -qi podman; then continue; fi; $e ps --format "$e\t{{.Names}}\t{{.Image}}\t{{.Ports}}" || { [ $e = docker ] && continue; exit 1; }; done`,
   },
   read: (answer) => {
     const lines = succeeded(answer)

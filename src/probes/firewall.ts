@@ -7,6 +7,8 @@ const port = (text: string): Zone['ports'][number] | null => {
   return first === undefined || protocol === undefined ? null : { first: Number(first), last: Number(last ?? first), protocol };
 };
 
+const ELEMENT = / (service|protocol|icmp-block|icmp-type|masquerade|forward-port|source-port|tcp-mss-clamp)\b/;
+
 /** `rule family="ipv4" source address="100.64.0.0/10" port port="4000" protocol="tcp" accept` */
 export const parseRule = (text: string): RichRule => {
   const [, range, protocol] = / port port="([\d-]+)" protocol="(\w+)"/.exec(text) ?? [];
@@ -14,7 +16,9 @@ export const parseRule = (text: string): RichRule => {
   return {
     text,
     source: negated ? null : (/ source address="([^"]+)"/.exec(text)?.[1] ?? (/ source (mac|ipset)=/.test(text) ? '(mac or ipset)' : null)),
-    port: range === undefined ? null : port(`${range}/${protocol}`),
+    // Without any such element a rule is about every port.
+    port: range !== undefined ? port(`${range}/${protocol}`) : ELEMENT.test(text) ? null : { first: 1, last: 65_535, protocol: 'tcp' },
+    service: / service name="([^"]+)"/.exec(text)?.[1] ?? null,
     action: / accept\b/.test(text) ? 'accept' : 'other',
   };
 };

@@ -1,17 +1,33 @@
 import { type Answer, Unreadable } from '../evidence.ts';
 import { quote } from '../shell.ts';
 
-/** `refused`: nothing listens there. `silent`: no answer in time. */
-export type Reached = { readonly status: number; readonly body: string } | 'refused' | 'silent';
+/** Why nothing came back: a fact about the place that was asked, not a loss. */
+export type Unanswered = 'connection refused' | 'no answer in time' | 'no such host' | 'cut off' | 'no TLS';
+export type Reached = { readonly status: number; readonly body: string } | Unanswered;
 
-/** A curl that prints the body, a new line and the status; `more` is shell text, and may read headers from stdin with `-H @-`. */
+/** curl's exit codes. */
+const UNANSWERED: ReadonlyMap<number, Unanswered> = new Map([
+  [6, 'no such host'],
+  [7, 'connection refused'],
+  [28, 'no answer in time'],
+  [35, 'no TLS'],
+  [52, 'cut off'],
+  [56, 'cut off'],
+  [60, 'no TLS'],
+  [124, 'no answer in time'], // timeout's own
+]);
+
+/**
+ * A curl that asks the address itself and no proxy, so that a key goes nowhere else. It prints the body, a new line and the status;
+ * `more` is shell text, and may read headers from stdin with `-H @-`.
+ */
 export const curl = (url: string, more = '', seconds = 5): string =>
-  `curl -qsS -m ${seconds} -w '\\n%{http_code}' ${more}${more ? ' ' : ''}${quote(url)}`;
+  `curl -qsS --noproxy '*' -m ${seconds} -w '\\n%{http_code}' ${more}${more ? ' ' : ''}${quote(url)}`;
 
-/** Reads what `curl` above prints. curl's exit codes: 6 no such host, 7 refused, 28 timed out, 52 and 56 cut off. */
+/** Reads what `curl` above prints. */
 export const reached = ({ code, out, err }: Answer): Reached => {
-  if (code === 7) return 'refused';
-  if (code === 28 || code === 124) return 'silent';
+  const unanswered = UNANSWERED.get(code);
+  if (unanswered) return unanswered;
   if (code === 127) throw new Unreadable('curl is not installed there', 'unsupported');
   if (code !== 0) throw new Unreadable(`curl ${code}: ${err.trim().split('\n')[0] ?? ''}`);
   const cut = out.lastIndexOf('\n');
@@ -22,8 +38,7 @@ export const reached = ({ code, out, err }: Answer): Reached => {
 
 /** For people: `HTTP 503: {"status":"unhealthy"}`. */
 export const described = (reply: Reached): string => {
-  if (reply === 'refused') return 'connection refused';
-  if (reply === 'silent') return 'no answer in time';
+  if (typeof reply === 'string') return reply;
   const body = reply.body.trim().replaceAll(/\s+/g, ' ');
   return `HTTP ${reply.status}${body ? `: ${body.length > 200 ? `${body.slice(0, 200)}…` : body}` : ''}`;
 };

@@ -7,6 +7,8 @@ export interface RichRule {
   /** `null`: from anywhere. */
   readonly source: string | null;
   readonly port: { readonly first: number; readonly last: number; readonly protocol: string } | null;
+  /** A rule about a service by name. */
+  readonly service: string | null;
   readonly action: 'accept' | 'other';
 }
 export interface Zone {
@@ -33,7 +35,7 @@ export interface Interface {
 }
 
 /** Bridges that containers and virtual machines stand on: nobody outside comes in there. */
-const LOCAL_BRIDGE = /^(podman|docker|br-|veth|cni|virbr|lxc|incus)/;
+const LOCAL_BRIDGE = /^(podman\d|docker\d|br-[0-9a-f]{12}$|veth|cni|virbr|lxcbr|incusbr)/;
 
 /** The interface that carries the tailnet: by its address, since its name may be tailscale0, utun or ts0. */
 export const tailnetInterface = (interfaces: readonly Interface[], range: Cidr): Interface | undefined =>
@@ -49,6 +51,10 @@ export const strangersInterfaces = (interfaces: readonly Interface[], range: Cid
 export const zoneOf = (name: string | undefined, zones: readonly Zone[], defaultZone: string): Zone | undefined =>
   zones.find(({ interfaces }) => name !== undefined && interfaces.includes(name)) ?? zones.find((zone) => zone.name === defaultZone);
 
+/** The zone in which a network's packets are judged: one bound to their source comes before the interface's. */
+export const zoneFor = (network: Cidr, link: string | undefined, zones: readonly Zone[], defaultZone: string): Zone | undefined =>
+  zones.find(({ sources }) => sources.some((source) => within(network, source))) ?? zoneOf(link, zones, defaultZone);
+
 /** One thing that opens the port in a zone, and the command that closes it. */
 export interface Opening {
   readonly what: string;
@@ -59,6 +65,8 @@ export interface Opening {
 
 const covers = (range: { readonly first: number; readonly last: number; readonly protocol: string }, port: number): boolean =>
   range.protocol === 'tcp' && range.first <= port && port <= range.last;
+
+const lets = ({ action, port: range }: RichRule, port: number): boolean => action === 'accept' && range !== null && covers(range, port);
 
 /** Everything that opens the TCP port in a zone. */
 export const openings = (zone: Zone, port: number, settings: FirewallSettings): readonly Opening[] => {
@@ -88,18 +96,14 @@ export const openings = (zone: Zone, port: number, settings: FirewallSettings): 
         close: both(`--remove-service=${service}`),
       })),
     ...zone.rules
-      .filter(({ action, port: range }) => action === 'accept' && range !== null && covers(range, port))
+      .filter((rule) => lets(rule, port) || (rule.action === 'accept' && rule.service !== null && settings.services.includes(rule.service)))
       .map(({ text, source }) => ({ what: `zone ${zone.name} has: ${text}`, source, close: both(`--remove-rich-rule='${text}'`) })),
   ];
 };
 
 /** Whether the zone admits the network by a rule of its own, and not only by what should be closed. A trusted zone needs none. */
 export const admitsByRule = (zone: Zone, network: Cidr, port: number): boolean =>
-  zone.target === 'ACCEPT' ||
-  zone.rules.some(
-    ({ action, port: range, source }) =>
-      action === 'accept' && range !== null && covers(range, port) && (source === null || within(network, source)),
-  );
+  zone.target === 'ACCEPT' || zone.rules.some((rule) => lets(rule, port) && (rule.source === null || within(network, rule.source)));
 
 /** Whether the zone lets a network connect to the port. */
 export const admits = (zone: Zone | undefined, network: Cidr, port: number, settings: FirewallSettings): boolean =>

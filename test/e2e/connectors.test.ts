@@ -5,7 +5,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { Host } from '../../src/fabric.ts';
 import { openssh } from '../../src/hosts/openssh.ts';
 import { asRoot } from '../../src/hosts/perform.ts';
-import { contract } from '../connector-contract.ts';
+import { contract, KILL_SSHD } from '../connector-contract.ts';
 import { lab } from './lab.ts';
 
 const NET = 'fconn';
@@ -24,7 +24,7 @@ afterAll(() => {
   process.env['PATH'] = path;
 });
 
-contract(() => openssh(host('ops')), 'kill -9 $PPID');
+contract(() => openssh(host('ops')), KILL_SSHD);
 
 const whoami = async (user: string): Promise<string> => {
   const connector = await openssh(host(user));

@@ -5,6 +5,7 @@ import { onHost } from '../../reproduce.ts';
 import { CONTAINER } from '../../services/litellm.ts';
 import backendLoopback from './backend-loopback.ts';
 import hostNetwork from './host-network.ts';
+import unitActive from './unit-active.ts';
 
 export default defineCheck({
   id: 'litellm/backend-reachable',
@@ -20,7 +21,11 @@ export default defineCheck({
       return {
         subject: `${litellm.host}:${backend.name}`,
         needs: [outside, inside],
-        blockedBy: [resultId(backendLoopback, `${litellm.host}:${backend.name}`), resultId(hostNetwork, litellm.host)],
+        blockedBy: [
+          resultId(unitActive, litellm.host),
+          resultId(backendLoopback, `${litellm.host}:${backend.name}`),
+          resultId(hostNetwork, litellm.host),
+        ],
         judge: ({ know, maybe }) => {
           const fromOutside = know(outside);
           if (!good(fromOutside)) {
@@ -57,5 +62,4 @@ export default defineCheck({
 });
 
 const good = (reply: Listed): boolean => typeof reply === 'object' && reply.status === 200;
-const said = (reply: Listed): string =>
-  reply === 'refused' ? 'connection refused' : reply === 'silent' ? 'no answer in time' : `HTTP ${reply.status}`;
+const said = (reply: Listed): string => (typeof reply === 'string' ? reply : `HTTP ${reply.status}`);

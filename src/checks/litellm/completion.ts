@@ -40,12 +40,12 @@ export default defineCheck({
             {
               severity: 'fail',
               saw:
-                reply === 'silent'
+                reply === 'no answer in time'
                   ? `no answer in ${COMPLETION_SECONDS} s: the backend ${backend} accepts requests and hangs`
                   : described(reply),
               want: 'HTTP 200 with a completion',
               advice:
-                reply === 'silent'
+                reply === 'no answer in time'
                   ? `Restart the backend ${backend}.`
                   : 'The error is the backend’s, or LiteLLM’s in front of it: read both logs.',
               reproduce: onHost(

@@ -2,7 +2,7 @@ import { defineCheck, type Finding } from '../../check.ts';
 import { firewallSettings, permanentZones, runtimeFirewall } from '../../probes/firewall.ts';
 import { interfaces } from '../../probes/network.ts';
 import { onHost } from '../../reproduce.ts';
-import { admits, tailnetInterface, zoneOf } from '../../services/firewall.ts';
+import { admits, tailnetInterface, zoneFor } from '../../services/firewall.ts';
 import { reach, richRule } from '../../services/litellm.ts';
 
 export default defineCheck({
@@ -28,8 +28,8 @@ export default defineCheck({
           const set = know(settings);
           const link = tailnetInterface(know(links), fabric.tailnet.range)?.name;
           return allow.flatMap((network): readonly Finding[] => {
-            const inForce = zoneOf(link, firewall.zones, set.defaultZone);
-            const kept = zoneOf(link, know(later), set.defaultZone);
+            const inForce = zoneFor(network, link, firewall.zones, set.defaultZone);
+            const kept = zoneFor(network, link, know(later), set.defaultZone);
             const absent = [
               admits(inForce, network, listen.port, set) ? '' : 'runtime',
               admits(kept, network, listen.port, set) ? '' : 'permanent',
