@@ -187,8 +187,10 @@ test.each<[string, Said, readonly string[]]>([
 
 test('only the set that lacks the rule is changed, and without a reload', () => {
   const [step] = planned(own({ 'firewall/runtime': ok(ZONES('')) }));
-  expect(step?.do === 'run' && step.script).toBe(`firewall-cmd --zone=public --add-rich-rule='${RULE.trim()}'`);
-  expect(step?.do === 'run' && step.undo).toEqual({ script: `firewall-cmd --zone=public --remove-rich-rule='${RULE.trim()}'` });
+  expect(step?.do === 'run' && step.script.split('\n')[0]).toBe(`firewall-cmd --zone=public --add-rich-rule='${RULE.trim()}'`);
+  expect(step?.do === 'run' && step.undo).toEqual({
+    script: expect.stringMatching(/^firewall-cmd --zone=public --remove-rich-rule='rule .*'\n/),
+  });
   expect(JSON.stringify(planned(virgin))).not.toContain('--reload');
 });
 
@@ -230,6 +232,30 @@ test('without a master key, said in so many words: the gate skips that condition
   expect(gates.filter(({ id, atWorst }) => id.startsWith('litellm/key-required') && atWorst === 'pass')).toEqual([]);
   expect(files(keyless.litellm)[1].text).toContain('Environment=LITELLM_DANGEROUSLY_PERMIT_WEAK_OR_UNSET_MASTER_KEY=true');
   expect(files(sample.litellm)[1].text).not.toContain('DANGEROUSLY');
+});
+
+test('a network that may not connect any more, and an older port: what fabric opened for them is closed', () => {
+  const lan = RULE.trim().replace('100.64.0.0/10', '192.168.1.0/24');
+  const old = RULE.trim().replace('4000', '3999');
+  const zones = ZONES(`${RULE}\n\t${lan}\n\t${old}\n\trule service name="ssh" accept`);
+  const kept = ok(`current 1\ninforce yes\nrelease 1 900 image ann@laptop\nrule ${RULE.trim()}\nrule ${lan}\nrule ${old}\nbytes 1`);
+  const steps = planned(
+    own({ 'firewall/runtime': ok(zones), 'firewall/permanent': ok(zones.replace('running\n', '')), 'fabric/kept': kept }),
+  );
+  expect(titles(steps)).toEqual([
+    'no longer let 192.168.1.0/24 connect to port 4000: zone public',
+    'no longer let 100.64.0.0/10 connect to port 3999: zone public',
+    'gate: the firewall admits who may connect; nothing else is worse',
+  ]);
+});
+
+test('containers: of LiteLLM’s image on another port it is left alone; stopped, under our name, it is retired', () => {
+  const beside = { containers: ok('podman\tlitellm-dev\tghcr.io/berriai/litellm:v1\t0.0.0.0:4001->4000/tcp') };
+  expect(titles(planned({ ...virgin, ...beside })).filter((one) => one.startsWith('retire'))).toEqual([]);
+  const stopped = { 'container/': ok('exited\tx\tsha256:1\tbridge\tno') };
+  expect(titles(planned({ ...virgin, ...stopped })).filter((one) => one.startsWith('retire'))).toEqual([
+    'retire the podman container litellm',
+  ]);
 });
 
 const inTheWay = (said: Said, fabric = sample): readonly string[] =>
@@ -279,13 +305,15 @@ const rolled = (said: Said): Plan => {
   const evidence = hear(all, { ...after(sample), 'sealed/': ok(`600 root:root ${sha256('e')}\nLITELLM_MASTER_KEY=`), ...said });
   return rolling.plan(sample, facts(evidence, rolling.needs(sample)), examine(sample, checks, evidence, { smoke: false }, 1000));
 };
+const released = (config: string, unit: string): Said => ({
+  'fabric/previous': ok(
+    `= 1 ghcr.io/berriai/litellm:v1.108.0\n= config.yaml 644 root:root ${sha256(config)}\n${config}\n= env 600 root:root ${sha256('olde')}\nLITELLM_MASTER_KEY=\n= litellm.container 644 root:root ${sha256(unit)}\n${unit}`,
+  ),
+});
+const KEYED = 'general_settings:\n  master_key: os.environ/LITELLM_MASTER_KEY';
+const EXEC = 'Exec=--config /app/config.yaml --host 0.0.0.0 --port 4000';
 test('rollback: image, config.yaml and .env of the release before, together, through a gate', () => {
-  const steps = rolled({
-    'fabric/previous': ok(
-      `= 1 ghcr.io/berriai/litellm:v1.108.0\n= config.yaml 644 root:root ${sha256('old')}\nold\n= env 600 root:root ${sha256('olde')}\nLITELLM_MASTER_KEY=\n= litellm.container 644 root:root ${sha256('oldu')}\noldu`,
-    ),
-  });
-  expect(titles(steps)).toEqual([
+  expect(titles(rolled(released(KEYED, EXEC)))).toEqual([
     'pull ghcr.io/berriai/litellm:v1.108.0 unless it is there',
     'restore /flux/apps/litellm/config.yaml from /var/lib/fabric/litellm/releases/1/config.yaml',
     'restore /flux/apps/litellm/.env from /var/lib/fabric/litellm/releases/1/env',
@@ -294,6 +322,13 @@ test('rollback: image, config.yaml and .env of the release before, together, thr
     'gate: LiteLLM is up, answers and refuses strangers',
     'release 1 is the one in force',
   ]);
+});
+test.each([
+  ['another port', KEYED, EXEC.replace('4000', '4001'), 'release 1 listens on 0.0.0.0:4001'],
+  ['no key', 'model_list: []', EXEC, 'release 1 goes without a master key'],
+  ['another key', KEYED.replace('LITELLM_', 'OTHER_'), EXEC, 'release 1 takes the master key from OTHER_MASTER_KEY'],
+])('rollback to %s cannot be judged with this file: refused before anything changes', (_, config, unit, message) => {
+  expect(() => rolled(released(config, unit))).toThrow(message);
 });
 test('rollback without a release before: refused, and says what is kept', () => {
   expect(() => rolled({ 'fabric/previous': ok('none') })).toThrow('akira keeps no release before the one in force');
@@ -314,6 +349,21 @@ test('remove: stop, close the firewall, delete, and the kept releases with their
   expect(steps.filter((step: Step) => step.do === 'run' && step.undo === 'impossible').length).toBe(1);
   const gone = hear(removal.needs(sample), virgin);
   expect(removal.plan(sample, facts(gone, removal.needs(sample)))).toEqual([]);
+});
+
+test('remove: keys put into .env by hand stay, and so does what somebody else deployed', () => {
+  const hand = hear(removal.needs(sample), {
+    ...after(sample),
+    'env/': ok('600 root:root\nLITELLM_MASTER_KEY x\nHAND y'),
+    'sealed/': ok(`600 root:root ${sha256('e')}\nA=`),
+  });
+  const step = removal.plan(sample, facts(hand, removal.needs(sample))).find((one) => one.do === 'patch');
+  expect(step?.do === 'patch' && step.lines.map(({ begins, now }) => [begins, now])).toEqual([
+    ['LITELLM_MASTER_KEY=', null],
+    ['OPENROUTER_API_KEY=', null],
+  ]);
+  const theirs = hear(removal.needs(sample), { ...runbook, 'sealed/': ok(`600 root:root ${sha256('e')}\nA=`) });
+  expect(removal.plan(sample, facts(theirs, removal.needs(sample)))).toEqual([]);
 });
 
 test('the address that the health check asks is the one that is listened on', () => {

@@ -62,6 +62,12 @@ test('blocked: an echo names its root, through echoes, per subject, and cycles e
   expect(statuses([make('x/a', failing, ['b']), make('x/b', failing, ['a'])])).toEqual(['x/a@h1 blocked', 'x/b@h1 blocked']);
   expect(statuses([make('x/b', failing, ['a'], ['h2']), make('x/a', failing, [], ['h1'])])).toEqual(['x/b@h2 fail', 'x/a@h1 fail']);
   expect(statuses([make('x/b', () => [], ['a']), make('x/a', failing)])).toEqual(['x/b@h1 pass', 'x/a@h1 fail']);
+  // What holds explains nothing, whatever stands behind it.
+  expect(statuses([make('x/c', failing, ['b']), make('x/b', () => [], ['a']), make('x/a', failing)])).toEqual([
+    'x/c@h1 fail',
+    'x/b@h1 pass',
+    'x/a@h1 fail',
+  ]);
 });
 
 test('a reader that chokes on a hostile answer costs its own case, not the run', () => {

@@ -421,6 +421,12 @@ const bad: readonly (readonly [title: string, was: string, now: string, ...probl
     'litellm:main-stable',
     'f:5:10 litellm.image: expected an image pinned by a tag that stays, or a digest, found "r.io/litellm:main-stable"',
   ],
+  [
+    'a key written out under config',
+    '  backends:',
+    '  config: { general_settings: { master_key: hunter2hunter2 }, a: [{ api_key: os.environ/X }] }\n  backends:',
+    'f:8:45 litellm.config.general_settings.master_key: expected os.environ/NAME, with NAME in litellm.secrets: config.yaml holds no secret, found something else (not shown: it may be a secret)',
+  ],
   ['an image with a command', 'r.io/litellm:1', 'r.io/litellm:1;id', `f:5:10 litellm.image: expected ${image}, found "r.io/litellm:1;id"`],
   [
     'listening on a name',

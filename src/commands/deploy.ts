@@ -1,5 +1,5 @@
 import { checks } from '../checks/index.ts';
-import { needs as deployNeeds } from '../deploy/needs.ts';
+import { needs as deployNeeds, questions } from '../deploy/needs.ts';
 import { plan as deployPlan } from '../deploy/plan.ts';
 import { obstacles } from '../deploy/preconditions.ts';
 import { Refusal } from '../errors.ts';
@@ -9,7 +9,9 @@ import type { Plan } from '../plan.ts';
 import { humanReport } from '../report/human.ts';
 import { RUN_KEY } from '../secret.ts';
 import { fetchSecrets } from '../secrets/fetch.ts';
+import { tailnetInterface } from '../services/firewall.ts';
 import { clientUrl, declaredModels, envPath } from '../services/litellm.ts';
+import { within } from '../services/network.ts';
 import { quote } from '../shell.ts';
 import { type ChangeOptions, change, type Outcome, outcomeCode } from './change.ts';
 import { progress } from './progress.ts';
@@ -40,9 +42,15 @@ export const deploy = async (options: ChangeOptions): Promise<number> => {
     // What no plan of ours closes is said before anything is opened.
     const open = before.results.filter(({ check, status }) => check.id === 'litellm/exposure' && (status === 'fail' || status === 'warn'));
     if (open.length > 0) process.stderr.write(`${humanReport({ at: before.at, results: open }, session.paint, false)}\n`);
+    const address = certain(evidence, deployNeeds(fabric), ({ know }) =>
+      tailnetInterface(know(questions(fabric).interfaces), fabric.tailnet.range)?.addresses.find((one) =>
+        within(one, fabric.tailnet.range),
+      ),
+    );
+    const url = `${clientUrl(fabric, address)}/v1`;
     const outcome = await change(session, plan, keyring, options, 'deploy LiteLLM');
-    if (options.format === 'json') process.stdout.write(`${JSON.stringify(deployJson(fabric, plan, outcome), null, 2)}\n`);
-    else if (outcome.is === 'done') process.stdout.write(`\n${summary(fabric, outcome.notes)}`);
+    if (options.format === 'json') process.stdout.write(`${JSON.stringify(deployJson(fabric, plan, outcome, url), null, 2)}\n`);
+    else if (outcome.is === 'done') process.stdout.write(`\n${summary(fabric, outcome.notes, url)}`);
     return outcomeCode(outcome, options);
   } finally {
     await session.close();
@@ -50,7 +58,7 @@ export const deploy = async (options: ChangeOptions): Promise<number> => {
 };
 
 /** `fabric.deploy/1`: `outcome`, the plan's steps as data, and where the service is. */
-const deployJson = (fabric: Fabric, plan: Plan, outcome: Outcome) => ({
+const deployJson = (fabric: Fabric, plan: Plan, outcome: Outcome, url: string) => ({
   schema: 'fabric.deploy/1',
   host: fabric.litellm.host,
   outcome: outcome.is,
@@ -58,7 +66,7 @@ const deployJson = (fabric: Fabric, plan: Plan, outcome: Outcome) => ({
   ...(outcome.is === 'done'
     ? { release: Number(outcome.notes.get('release') ?? 0) || null, downtimeMilliseconds: Number(outcome.notes.get('downtime') ?? 0) }
     : {}),
-  url: `${clientUrl(fabric)}/v1`,
+  url,
   models: declaredModels(fabric.litellm),
   plan,
 });
@@ -69,9 +77,8 @@ const fetchedBy = (source: SecretSource): string =>
     ? `$${source.name}`
     : `$(cat ${source.path.startsWith('~/') ? `~/${quote(source.path.slice(2))}` : quote(source.path)})`;
 
-const summary = (fabric: Fabric, notes: ReadonlyMap<string, string>): string => {
+const summary = (fabric: Fabric, notes: ReadonlyMap<string, string>, url: string): string => {
   const { litellm } = fabric;
-  const url = `${clientUrl(fabric)}/v1`;
   const down = notes.get('downtime');
   const release = notes.get('release');
   const model = litellm.aliases.has('default') ? 'default' : (declaredModels(litellm)[0] ?? 'default');

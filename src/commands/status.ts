@@ -31,11 +31,11 @@ export const status = async (options: StatusOptions): Promise<number> => {
       files: files.map(({ path, probe }) => ({ path, state: know(probe) })),
       kept: know(keeps),
     }));
-    const { current, releases, found, journals, lock, bytes } = seen.kept;
+    const { current, releases, rules, retired, found, journals, lock, bytes } = seen.kept;
     const there = seen.files.flatMap(({ path, state: is }) => (is === null ? [] : [{ path, mode: is.mode, owner: is.owner }]));
     if (options.format === 'json') {
       process.stdout.write(
-        `${JSON.stringify({ schema: 'fabric.status/1', host, unit: seen.unit.active, files: there, state: STATE, bytes, current, releases, found, journals, lock }, null, 2)}\n`,
+        `${JSON.stringify({ schema: 'fabric.status/1', host, unit: seen.unit.active, files: there, state: STATE, bytes, current, releases, rules, retired, found, journals, lock }, null, 2)}\n`,
       );
       return 0;
     }
@@ -47,6 +47,8 @@ export const status = async (options: StatusOptions): Promise<number> => {
       ...releases.map(({ n, at, by, image }) =>
         row('release', `${n}${n === current ? ' (in force)' : ''}  ${new Date(at * 1000).toISOString()}  ${image}  by ${by}`),
       ),
+      ...rules.map((rule) => row('firewall', rule)),
+      ...retired.map((name) => row('retired', `the container ${name}`)),
       ...found.map((path) => row('found', `${path}  (there before fabric)`)),
       ...journals.map((path) => row('replaced', `${path}  (files that a run replaced and did not put back)`)),
       ...(lock === null ? [] : [row('lock', lock)]),

@@ -1,8 +1,11 @@
 import type { Facts } from '../evidence.ts';
 import type { Cidr, Fabric } from '../fabric.ts';
 import type { Step } from '../plan.ts';
-import { admitsByRule, tailnetInterface, type Zone, zoneOf } from '../services/firewall.ts';
+import { parseRule } from '../probes/firewall.ts';
+import { RULES } from '../probes/release.ts';
+import { admitsByRule, tailnetInterface, type Zone, zoneFor } from '../services/firewall.ts';
 import { reach, richRule } from '../services/litellm.ts';
+import { quote } from '../shell.ts';
 import { questions } from './needs.ts';
 
 /**
@@ -17,7 +20,7 @@ export const openFirewall = (fabric: Fabric, { know }: Facts): readonly Step[] =
   const settings = know(asked.settings);
   const link = tailnetInterface(know(asked.interfaces), fabric.tailnet.range)?.name;
   const missing = (zones: readonly Zone[], network: Cidr): string | null => {
-    const zone = zoneOf(link, zones, settings.defaultZone);
+    const zone = zoneFor(network, link, zones, settings.defaultZone);
     return zone === undefined || admitsByRule(zone, network, litellm.listen.port) ? null : zone.name;
   };
   return litellm.allow.flatMap((network): readonly Step[] => {
@@ -38,32 +41,52 @@ export const openFirewall = (fabric: Fabric, { know }: Facts): readonly Step[] =
   });
 };
 
-/** firewall-cmd lines for one rule in the sets where a zone is named. What is already so is no error to firewall-cmd. */
+/**
+ * firewall-cmd lines for one rule in the sets where a zone is named, and the note of it among the rules that fabric added. What is
+ * already so is no error to firewall-cmd.
+ */
 const rules = (rule: string, verb: 'add' | 'remove', runtime: string | null, permanent: string | null): string =>
   [
-    ...(permanent === null ? [] : [`firewall-cmd --permanent --zone=${permanent} --${verb}-rich-rule='${rule}'`]),
-    ...(runtime === null ? [] : [`firewall-cmd --zone=${runtime} --${verb}-rich-rule='${rule}'`]),
+    ...(permanent === null ? [] : [`firewall-cmd --permanent --zone=${permanent} --${verb}-rich-rule=${quote(rule)}`]),
+    ...(runtime === null ? [] : [`firewall-cmd --zone=${runtime} --${verb}-rich-rule=${quote(rule)}`]),
+    `mkdir -p ${quote(RULES.slice(0, RULES.lastIndexOf('/')))}; { grep -vxF ${quote(rule)} ${quote(RULES)} 2>/dev/null || true; ${verb === 'add' ? `echo ${quote(rule)}; ` : ''}} >${quote(`${RULES}.new`)}; mv -f ${quote(`${RULES}.new`)} ${quote(RULES)}`,
   ].join('\n');
 
-/** Takes our rules out of every zone that has them, in both sets. */
-export const closeFirewall = (fabric: Fabric, { know }: Facts): readonly Step[] => {
+/** The rules that fabric.yaml declares. */
+const declared = ({ litellm }: Fabric): readonly string[] => litellm.allow.map((network) => richRule(network, litellm.listen.port));
+
+/** Closes what fabric opened and fabric.yaml no longer declares: a network that may not connect any more, an older port. */
+export const closeStale = (fabric: Fabric, facts: Facts): readonly Step[] => {
+  const { rules: added } = facts.know(questions(fabric).kept);
+  const wanted = reach(fabric) === 'loopback' ? [] : declared(fabric);
+  return close(
+    fabric,
+    facts,
+    added.filter((rule) => !wanted.includes(rule)),
+  );
+};
+
+/** Closes everything that fabric opened. */
+export const closeFirewall = (fabric: Fabric, facts: Facts): readonly Step[] =>
+  close(fabric, facts, [...new Set([...declared(fabric), ...facts.know(questions(fabric).kept).rules])]);
+
+const close = (fabric: Fabric, { know }: Facts, texts: readonly string[]): readonly Step[] => {
   const asked = questions(fabric);
   const firewall = know(asked.firewall);
   if (firewall.is !== 'running') return [];
-  const { litellm } = fabric;
-  return litellm.allow.flatMap((network) => {
-    const rule = richRule(network, litellm.listen.port);
+  return texts.flatMap((rule) => {
     const having = (zones: readonly Zone[]): readonly string[] =>
       zones.filter((zone) => zone.rules.some(({ text }) => text === rule)).map(({ name }) => name);
     const runtime = having(firewall.zones);
     const permanent = having(know(asked.permanent));
+    const { source, port } = parseRule(rule);
     return [...new Set([...runtime, ...permanent])].map((zone): Step => {
       const change = (verb: 'add' | 'remove'): string =>
         rules(rule, verb, runtime.includes(zone) ? zone : null, permanent.includes(zone) ? zone : null);
       return {
         do: 'run',
-        host: litellm.host,
-        title: `no longer let ${network} connect to port ${litellm.listen.port}: zone ${zone}`,
+        host: fabric.litellm.host,
+        title: `no longer let ${source ?? 'everybody'} connect to port ${port?.first}: zone ${zone}`,
         script: change('remove'),
         undo: { script: change('add') },
       };

@@ -6,7 +6,7 @@ import { ENV_MODE, ENV_OWNER, envPath, type File, files } from '../services/lite
 import { quote } from '../shell.ts';
 import { activate } from './activate.ts';
 import { earlier, keepFound, retire } from './earlier.ts';
-import { openFirewall } from './firewall.ts';
+import { closeStale, openFirewall } from './firewall.ts';
 import { questions } from './needs.ts';
 import { keepRelease } from './release.ts';
 
@@ -70,7 +70,7 @@ export const plan = (fabric: Fabric, facts: Facts, { before, fingerprints, by }:
     know(asked.image) === null
       ? [{ do: 'run', host, title: `pull ${litellm.image}`, script: `podman pull -q ${quote(litellm.image)}`, undo: 'nothing' }]
       : [];
-  const firewall = openFirewall(fabric, facts);
+  const firewall = [...openFirewall(fabric, facts), ...closeStale(fabric, facts)];
   const gate = (title: string, ids: readonly CheckId[], withinSeconds: number): Step => {
     const mine = before.results.filter(
       ({ check, status }) =>

@@ -14,6 +14,8 @@ export const keepRelease = ({ litellm }: Fabric, by: string): Step => ({
   script: [
     `mkdir -p ${quote(RELEASES)}; cd ${quote(RELEASES)}`,
     'n=$(($(ls | sort -n | tail -n 1) + 1))', // an empty folder counts from 0
+    // What was rolled back from is not the way back: the release before this one is the one in force now.
+    `c=$(cat ${quote(CURRENT)} 2>/dev/null || echo "$n"); for d in $(ls); do if [ "$d" -gt "$c" ]; then rm -rf "$d"; fi; done`,
     'rm -rf .new; mkdir .new',
     ...keptAs(litellm).map(([name, path]) => `cp -p ${quote(path)} .new/${name}`),
     `printf '%s %s %s %s\\n' "$n" "$(date +%s)" ${quote(litellm.image)} ${quote(by)} >.new/release`,

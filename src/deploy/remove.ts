@@ -3,7 +3,7 @@ import type { Fabric } from '../fabric.ts';
 import type { Plan, Step } from '../plan.ts';
 import { file, sealedFile } from '../probes/file.ts';
 import { FOUND } from '../probes/release.ts';
-import { configPath, ENV_MODE, ENV_OWNER, envPath, QUADLET, UNIT } from '../services/litellm.ts';
+import { configPath, ENV_MODE, ENV_OWNER, envPath, HEADER, QUADLET, UNIT } from '../services/litellm.ts';
 import { quote } from '../shell.ts';
 import { STATE } from '../state.ts';
 import { closeFirewall } from './firewall.ts';
@@ -17,15 +17,27 @@ const owned = ({ litellm }: Fabric) => [
 
 export const needs = (fabric: Fabric): readonly Probe<unknown>[] => [...deployNeeds(fabric), ...owned(fabric).map(({ probe }) => probe)];
 
-/** Takes away everything that deploying put there. The image stays: it is podman's. So does what fabric found: it is the user's. */
+/**
+ * Takes away everything that deploying put there. The image stays: it is podman's. So do what fabric found and
+ * the keys that were put into .env by hand: they are the user's.
+ */
 export const plan = (fabric: Fabric, facts: Facts): Plan => {
   const { host, directory } = fabric.litellm;
   const kept = facts.know(questions(fabric).kept);
+  const quadlet = facts.know(questions(fabric).quadlet);
+  // What somebody else deployed is not ours to take away.
+  if (kept.releases.length === 0 && kept.current === null && !quadlet?.text.startsWith(HEADER)) return [];
+  const secrets = [...fabric.litellm.secrets.keys()];
+  const byHand = [...(facts.know(questions(fabric).env)?.values.keys() ?? [])].filter((name) => !secrets.includes(name));
   const removals = owned(fabric).flatMap(({ path, probe }): readonly Step[] => {
     const was = facts.know(probe);
-    return was === null ? [] : [{ do: 'write', host, path, mode: ENV_MODE, owner: ENV_OWNER, was, now: null }];
+    if (was === null) return [];
+    if (path === envPath(fabric.litellm) && byHand.length > 0) {
+      const lines = secrets.map((name) => ({ begins: `${name}=`, was: 'other' as const, now: null }));
+      return [{ do: 'patch', host, path, mode: ENV_MODE, owner: ENV_OWNER, was, lines }];
+    }
+    return [{ do: 'write', host, path, mode: ENV_MODE, owner: ENV_OWNER, was, now: null }];
   });
-  const quadlet = facts.know(questions(fabric).quadlet);
   const runs = quadlet !== null;
   const stop: readonly Step[] = runs
     ? [
@@ -57,7 +69,7 @@ export const plan = (fabric: Fabric, facts: Facts): Plan => {
             do: 'run',
             host,
             title: `delete the ${kept.releases.length} kept releases, with the keys in them${kept.found.length > 0 ? ` (${FOUND} stays: it was there before fabric)` : ''}`,
-            script: `rm -rf ${STATE}/litellm/releases ${STATE}/litellm/current; rmdir ${STATE}/litellm ${quote(directory)} 2>/dev/null || true`,
+            script: `rm -rf ${STATE}/litellm/releases ${STATE}/litellm/current ${STATE}/litellm/rules; rmdir ${STATE}/litellm ${quote(directory)} 2>/dev/null || true`,
             undo: 'impossible',
           },
         ]

@@ -6,6 +6,7 @@ import { gateList, type Plan, type Step } from '../plan.ts';
 import { image } from '../probes/container.ts';
 import { file, sealedFile } from '../probes/file.ts';
 import { CURRENT, FOUND, keptAs, type Previous, previousRelease, RELEASES } from '../probes/release.ts';
+import { bracket } from '../services/litellm.ts';
 import { quote } from '../shell.ts';
 import { activate } from './activate.ts';
 import { needs as deployNeeds, questions } from './needs.ts';
@@ -49,6 +50,11 @@ export const plan = (fabric: Fabric, facts: Facts, before: Report): Plan => {
           : [],
     });
   }
+  const unlike = difference(fabric, previous);
+  if (unlike !== null)
+    throw new Refusal(`release ${previous.n} ${unlike}`, {
+      next: ['set fabric.yaml back to that first, and roll back then: it is where LiteLLM is asked whether it is well'],
+    });
   const restores = inForce(fabric).flatMap(({ name, path, probe }): readonly Step[] => {
     const now = previous.files.get(name);
     const was = facts.know(probe);
@@ -90,3 +96,12 @@ const pull = (host: string, { image: name }: Previous): Step => ({
   script: `podman image exists ${quote(name)} || podman pull -q ${quote(name)}`,
   undo: 'nothing',
 });
+
+/** What of the release cannot be judged with this fabric.yaml: it would listen elsewhere, or take another key. */
+const difference = ({ litellm }: Fabric, { files }: Previous): string | null => {
+  const [, address, port] = / --host (\S+) --port (\d+)/.exec(files.get('litellm.container')?.text ?? '') ?? [];
+  if (address !== undefined && (address !== litellm.listen.address || Number(port) !== litellm.listen.port))
+    return `listens on ${bracket(address)}:${port}`;
+  const key = /^ {2}master_key: os\.environ\/(\w+)$/m.exec(files.get('config.yaml')?.text ?? '')?.[1] ?? null;
+  return key === litellm.masterKey ? null : key === null ? 'goes without a master key' : `takes the master key from ${key}`;
+};

@@ -115,6 +115,8 @@ function* textFaults(value: unknown, path: Path): Generator<Fault> {
   for (const [key, item] of entries(value)) {
     if (key === '<<') yield wrong([...path, key], 'every key written out (merge keys are not supported)', key, { of: 'key' });
     if (key === '__proto__') yield wrong([...path, key], 'another name', key, { of: 'key' });
+    if (isPlainKey([...path, key], item))
+      yield wrong([...path, key], 'os.environ/NAME, with NAME in litellm.secrets: config.yaml holds no secret', item);
     yield* textFaults(item, [...path, key]);
   }
 }
@@ -201,7 +203,7 @@ function* aliasFaults(data: unknown, at: (path: Path) => string): Generator<Faul
 type More = { of?: Fault['of']; known?: readonly string[]; meant?: string; first?: string };
 function wrong(path: Path, expected: string, found: unknown, { of = 'value', known = [], meant, first }: More = {}): Fault {
   const near = meant ?? (typeof found === 'string' ? nearest(found, known) : undefined);
-  const shown = isNothing(found) || !isSecret(path) ? show(found) : notShown;
+  const shown = isNothing(found) || !(isSecret(path) || isPlainKey(path, found)) ? show(found) : notShown;
   const more = `${near === undefined ? '' : ` (did you mean ${show(near)}?)`}${first === undefined ? '' : ` (already at ${first})`}`;
   return { path, of, message: `expected ${expected}, found ${shown}${more}` };
 }
@@ -211,6 +213,14 @@ const isNothing = (value: unknown) => value === undefined || value === null;
 /** Where people paste a secret although its name or its source is asked for. */
 const isSecret = ([top, section, , part]: Path) =>
   top === 'litellm' && (section === 'secrets' || section === 'master_key' || (section === 'backends' && part === 'key'));
+
+/** A key or a password written out under `config`, where LiteLLM takes it from the environment. */
+const isPlainKey = ([top, section, ...rest]: Path, value: unknown) =>
+  top === 'litellm' &&
+  section === 'config' &&
+  typeof value === 'string' &&
+  /(?:^|_)(?:api_?key|master_key|salt_key|password|secret|token)$/i.test(String(rest.at(-1))) &&
+  !/^(?:os\.environ\/.*|none|dummy|)$/.test(value);
 
 /** A value as a problem may show it: no secret, no control characters, not long. */
 function show(value: unknown): string {

@@ -11,6 +11,8 @@ export const RELEASES = `${STATE}/litellm/releases`;
 export const CURRENT = `${STATE}/litellm/current`;
 /** What stood there before fabric came: kept, never touched again. */
 export const FOUND = `${STATE}/litellm/found`;
+/** The rich rules that fabric added, one a line. */
+export const RULES = `${STATE}/litellm/rules`;
 /** The names in a release's folder of the files in force. */
 export const keptAs = (litellm: Litellm): readonly (readonly [name: string, path: string])[] => [
   ['config.yaml', configPath(litellm)],
@@ -30,6 +32,10 @@ export interface Kept {
   /** The files on the host are those of the current release. */
   readonly inForce: boolean;
   readonly releases: readonly Release[];
+  /** firewalld's rich rules that fabric added. */
+  readonly rules: readonly string[];
+  /** Containers that a deployment retired: `podman litellm-retired-by-fabric`. */
+  readonly retired: readonly string[];
   /** Files of an earlier deployment that fabric kept. */
   readonly found: readonly string[];
   /** Folders with the files that a run replaced and did not put back: it died, or was stuck. */
@@ -43,6 +49,8 @@ export interface Kept {
  *   current 2
  *   inforce yes
  *   release 2 1771400000 ghcr.io/berriai/litellm:v1.102.4 ann@laptop
+ *   rule rule family="ipv4" source address="100.64.0.0/10" port port="4000" protocol="tcp" accept
+ *   retired podman litellm-retired-by-fabric
  *   found /var/lib/fabric/litellm/found/litellm.service
  *   journal /var/lib/fabric/journal/0c1d/
  *   lock 0c1d 1771400900 ann@laptop
@@ -62,6 +70,8 @@ export const kept = (litellm: Litellm): Probe<Kept> => ({
         .join(' && ')}; then echo 'inforce yes'; fi`,
       'fi',
       'for f in litellm/releases/*/release; do if [ -e "$f" ]; then echo "release $(cat "$f")"; fi; done',
+      "if [ -s litellm/rules ]; then sed 's/^/rule /' litellm/rules; fi",
+      'for e in podman docker; do command -v $e >/dev/null && $e ps -a --format \'{{.Names}}\' 2>/dev/null | sed -n "/-retired-by-fabric/s/^/retired $e /p"; done',
       `for f in litellm/found/* litellm/found/.[!.]*; do if [ -e "$f" ]; then echo "found ${STATE}/$f"; fi; done`,
       `for d in journal/*/; do if [ -d "$d" ]; then echo "journal ${STATE}/$d"; fi; done`,
       'if [ -s lock ]; then echo "lock $(cat lock)"; fi',
@@ -80,6 +90,8 @@ export const kept = (litellm: Litellm): Probe<Kept> => ({
         .map((line) => /^(\d+) (\d+) (\S+) (.*)$/.exec(line))
         .flatMap((m) => (m ? [{ n: Number(m[1]), at: Number(m[2]), image: m[3] ?? '', by: m[4] ?? '' }] : []))
         .sort((a, b) => a.n - b.n),
+      rules: after('rule'),
+      retired: after('retired'),
       found: after('found'),
       journals: after('journal'),
       lock: after('lock')[0] ?? null,

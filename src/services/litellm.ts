@@ -1,7 +1,7 @@
 // What LiteLLM's files, unit and firewall rules should be: pure text from a Fabric.
 import { isIPv6 } from 'node:net';
 import { stringify } from 'yaml';
-import type { Backend, Cidr, Fabric, Json, JsonObject, Litellm, SecretName } from '../fabric.ts';
+import type { Address, Backend, Cidr, Fabric, Json, JsonObject, Litellm, SecretName } from '../fabric.ts';
 import { parseNetwork, within } from './network.ts';
 
 /** The unit's name, and the container's: `systemctl status litellm` and `podman logs litellm` are what runbooks say. */
@@ -14,7 +14,9 @@ export const RUNBOOK_UNIT = '/etc/systemd/system/litellm.service';
 export const configPath = ({ directory }: Litellm): string => `${directory}/config.yaml`;
 export const envPath = ({ directory }: Litellm): string => `${directory}/.env`;
 
-const HEADER = '# Written by fabric from fabric.yaml. Edits here are overwritten: change fabric.yaml, then `fabric deploy litellm`.\n';
+/** The first line of every file that fabric owns. */
+export const HEADER =
+  '# Written by fabric from fabric.yaml. Edits here are overwritten: change fabric.yaml, then `fabric deploy litellm`.\n';
 
 /** The address to write in a URL: IPv6 in brackets. */
 export const bracket = (address: string): string => (isIPv6(address) ? `[${address}]` : address);
@@ -32,9 +34,9 @@ export const reach = ({ tailnet, litellm: { listen } }: Fabric): Reach => {
 export const baseUrl = ({ listen: { address, port } }: Litellm): string =>
   `http://${address === '0.0.0.0' ? '127.0.0.1' : address === '::' ? '[::1]' : bracket(address)}:${port}`;
 
-/** LiteLLM's address as a client reaches it, without `/v1`. */
-export const clientUrl = ({ hosts, litellm: { host, listen } }: Fabric): string =>
-  `http://${bracket(wildcard(listen.address) ? (hosts.get(host)?.address ?? host) : listen.address)}:${listen.port}`;
+/** LiteLLM's address as a client on the tailnet reaches it, without `/v1`. `tailnetAddress`: the host's own, where it is known. */
+export const clientUrl = ({ hosts, litellm: { host, listen } }: Fabric, tailnetAddress?: Address): string =>
+  `http://${bracket(wildcard(listen.address) ? (tailnetAddress ?? hosts.get(host)?.address ?? host) : listen.address)}:${listen.port}`;
 
 /**
  * config.yaml as LiteLLM reads it, without any secret: keys stand as `os.environ/NAME`. `config:` of fabric.yaml is merged
@@ -121,8 +123,7 @@ export const environmentNames = (litellm: Litellm): readonly SecretName[] =>
  */
 export const renderUnit = (litellm: Litellm): string => {
   const { image, listen, masterKey } = litellm;
-  return `# Written by fabric from fabric.yaml. Edits here are overwritten: change fabric.yaml, then \`fabric deploy litellm\`.
-[Unit]
+  return `${HEADER}[Unit]
 Description=LiteLLM proxy
 Wants=network-online.target
 After=network-online.target
