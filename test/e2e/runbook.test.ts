@@ -72,6 +72,17 @@ test('adopted: the old unit is gone, its files are kept, what was put into .env 
   expect((await it.fabric(YAML, ['deploy', 'litellm', '--yes'])).out).toBe('akira: nothing to change');
 });
 
+test('a network that may connect for a while: its rule comes and goes with fabric.yaml, and nothing restarts', async () => {
+  const started = await it.root('systemctl show -p ActiveEnterTimestampMonotonic --value litellm');
+  const wider = fabricYaml({ litellm: '  allow: [100.64.0.0/10, 203.0.113.0/24]\n' });
+  expect((await it.fabric(wider, ['deploy', 'litellm', '--yes'])).code).toBe(0);
+  expect([await it.status('ops'), await it.status('pub')]).toEqual([200, 200]);
+  expect((await it.fabric(wider, ['validate'])).code).toBe(0);
+  expect((await it.fabric(YAML, ['deploy', 'litellm', '--yes'])).code).toBe(0);
+  expect([await it.status('ops'), await it.status('pub')]).toEqual([200, 0]);
+  expect(await it.root('systemctl show -p ActiveEnterTimestampMonotonic --value litellm')).toBe(started);
+});
+
 test('status lists what fabric keeps; rollback past the adoption is refused, and says where the old files are', async () => {
   expect((await it.fabric(YAML, ['status'])).out).toMatch(
     /release +1 \(in force\)[\s\S]*found +\/var\/lib\/fabric\/litellm\/found\/litellm\.service/,
@@ -80,15 +91,15 @@ test('status lists what fabric keeps; rollback past the adoption is refused, and
   expect([code, err]).toEqual([2, expect.stringMatching(/what stood there before fabric came is kept in .*litellm\.service/)]);
 });
 
-test('removed: unit, files, rules and keys are gone; what was there before fabric stays', async () => {
+test('removed: unit, files, rules and keys are gone; what was there before fabric, or put there by hand, stays', async () => {
   const { code } = await it.fabric(YAML, ['remove', 'litellm', '--yes']);
   expect(code).toBe(0);
   expect([await it.status('ops'), await it.status('pub')]).toEqual([0, 0]);
   expect(
     await it.root(
-      'ls -A /flux/apps /etc/containers/systemd /var/lib/fabric/litellm; firewall-cmd --list-rich-rules | wc -w; firewall-cmd --permanent --list-rich-rules | wc -w; systemctl show -p LoadState --value litellm; podman ps -aq --filter name=^litellm$',
+      'ls -A /flux/apps/litellm /etc/containers/systemd /var/lib/fabric/litellm; cat /flux/apps/litellm/.env; firewall-cmd --list-rich-rules | wc -w; firewall-cmd --permanent --list-rich-rules | wc -w; systemctl show -p LoadState --value litellm; podman ps -aq --filter name=^litellm$',
     ),
-  ).toBe('/etc/containers/systemd:\nusers\n\n/flux/apps:\n\n/var/lib/fabric/litellm:\nfound\n0\n0\nnot-found');
+  ).toBe('/etc/containers/systemd:\nusers\n\n/flux/apps/litellm:\n.env\n\n/var/lib/fabric/litellm:\nfound\nHAND_MADE=1\n0\n0\nnot-found');
   expect((await it.fabric(YAML, ['remove', 'litellm', '--yes'])).out).toBe('akira: nothing to change');
 });
 
