@@ -234,6 +234,15 @@ test('without a master key, said in so many words: the gate skips that condition
   expect(files(sample.litellm)[1].text).not.toContain('DANGEROUSLY');
 });
 
+test('the Quadlet deleted by hand, what it ran still running: it is ours, and nothing is retired', () => {
+  const said = own({
+    'file/etc/containers': ok('absent'),
+    [`file${files(sample.litellm)[1].path}`]: ok('absent'),
+    'fabric/kept': ok(`current 1\nrelease 1 900 ${sample.litellm.image} ann@laptop\nbytes 1`),
+  });
+  expect(titles(planned(said)).filter((one) => one.startsWith('retire'))).toEqual([]);
+});
+
 test('a network that may not connect any more, and an older port: what fabric opened for them is closed', () => {
   const lan = RULE.trim().replace('100.64.0.0/10', '192.168.1.0/24');
   const old = RULE.trim().replace('4000', '3999');
@@ -322,6 +331,10 @@ test('rollback: image, config.yaml and .env of the release before, together, thr
     'gate: LiteLLM is up, answers and refuses strangers',
     'release 1 is the one in force',
   ]);
+});
+test('rollback opens the firewall again where a later release had closed it', () => {
+  const shut = { 'firewall/runtime': ok(ZONES('')), 'firewall/permanent': ok(ZONES('').replace('running\n', '')) };
+  expect(titles(rolled({ ...released(KEYED, EXEC), ...shut }))).toContain(OPEN);
 });
 test.each([
   ['another port', KEYED, EXEC.replace('4000', '4001'), 'release 1 listens on 0.0.0.0:4001'],

@@ -18,7 +18,7 @@ hosts:
     address: 100.64.0.14
     user: ops
     port: 2222
-    become: none
+    become: sudo
     client: openssh
   motoko: *host
   here-too: { client: local }
@@ -79,8 +79,8 @@ accept:
 const whole: Fabric = {
   file,
   hosts: new Map([
-    ['akira', { name: 'akira', address: '100.64.0.14', user: 'ops', port: 2222, become: 'none', client: 'openssh' }],
-    ['motoko', { name: 'motoko', address: '100.64.0.14', user: 'ops', port: 2222, become: 'none', client: 'openssh' }],
+    ['akira', { name: 'akira', address: '100.64.0.14', user: 'ops', port: 2222, become: 'sudo', client: 'openssh' }],
+    ['motoko', { name: 'motoko', address: '100.64.0.14', user: 'ops', port: 2222, become: 'sudo', client: 'openssh' }],
     ['here-too', { name: 'here-too', address: 'here-too', become: 'sudo', client: 'local' }],
     ['rooty', { name: 'rooty', address: 'fd7a:115c:a1e0::14', user: 'root', become: 'none', client: 'openssh' }],
   ]),
@@ -420,6 +420,12 @@ const bad: readonly (readonly [title: string, was: string, now: string, ...probl
     'litellm:1',
     'litellm:main-stable',
     'f:5:10 litellm.image: expected an image pinned by a tag that stays, or a digest, found "r.io/litellm:main-stable"',
+  ],
+  [
+    'a user who is not root and does not become it',
+    '  akira:\n',
+    '  akira: { user: ops, become: none }\n',
+    'f:2:31 hosts.akira.become: expected sudo, since "ops" is not root, found "none"',
   ],
   [
     'a key written out under config',

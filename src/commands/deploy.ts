@@ -10,7 +10,7 @@ import { humanReport } from '../report/human.ts';
 import { RUN_KEY } from '../secret.ts';
 import { fetchSecrets } from '../secrets/fetch.ts';
 import { tailnetInterface } from '../services/firewall.ts';
-import { clientUrl, declaredModels, envPath } from '../services/litellm.ts';
+import { clientUrl, declaredModels, envPath, reach } from '../services/litellm.ts';
 import { within } from '../services/network.ts';
 import { quote } from '../shell.ts';
 import { type ChangeOptions, change, type Outcome, outcomeCode } from './change.ts';
@@ -86,7 +86,7 @@ const summary = (fabric: Fabric, notes: ReadonlyMap<string, string>, url: string
   const key = source === undefined ? '' : ` -H "Authorization: Bearer ${fetchedBy(source)}"`;
   const body = JSON.stringify({ model, max_tokens: 16, messages: [{ role: 'user', content: 'Hello' }] });
   const rows: readonly (readonly [string, string])[] = [
-    ['url', url],
+    ['url', reach(fabric) === 'loopback' ? `${url} (on ${litellm.host} alone)` : url],
     ['models', declaredModels(litellm).join(', ')],
     [
       'key',

@@ -6,7 +6,9 @@ export interface Progress {
 
 /** A line on stderr while something takes time: a spinner on a terminal, nothing elsewhere. `end` is harmless when repeated. */
 export const progress = (text: string): Progress => {
-  const spinner = process.stderr.isTTY ? ora({ text, stream: process.stderr, discardStdin: false }).start() : undefined;
+  // A terminal of no width (script, some CI) would be drawn on for ever.
+  const spinner =
+    process.stderr.isTTY && process.stderr.columns > 0 ? ora({ text, stream: process.stderr, discardStdin: false }).start() : undefined;
   let over = false;
   return {
     end: (mark) => {

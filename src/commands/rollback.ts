@@ -24,7 +24,7 @@ export const rollback = async (options: ChangeOptions): Promise<number> => {
       );
     else if (outcome.is === 'done') {
       process.stdout.write(
-        `\n${fabric.litellm.host} runs release ${outcome.notes.get('release')} again. fabric.yaml still declares the newer one: \`fabric validate\` names the difference, \`fabric deploy litellm\` goes forward.\n`,
+        `\n${fabric.litellm.host} runs release ${outcome.notes.get('release')} again. Where fabric.yaml declares another, \`fabric validate\` names the difference and \`fabric deploy litellm\` goes there.\n`,
       );
     }
     return outcomeCode(outcome, options);

@@ -17,7 +17,13 @@ export const earlier = (fabric: Fabric, { know }: Facts): Earlier => {
   const asked = questions(fabric);
   const unit = know(asked.runbookUnit);
   const { fragment } = know(asked.unit);
-  const ours = fragment.startsWith('/run/systemd/generator/') && unit === null && know(asked.quadlet) !== null;
+  const there = know(asked.container);
+  const kept = know(asked.kept);
+  // Ours: what the Quadlet runs; also where the Quadlet was deleted, and what it ran still does.
+  const ours =
+    unit === null &&
+    ((fragment.startsWith('/run/systemd/generator/') && know(asked.quadlet) !== null) ||
+      (kept.current !== null && there?.network === 'host' && kept.releases.some(({ image }) => image === there.image)));
   const { running, published } = know(asked.containers);
   const port = fabric.litellm.listen.port;
   const taken = know(asked.listeners).length > 0;
@@ -32,8 +38,7 @@ export const earlier = (fabric: Fabric, { know }: Facts): Earlier => {
     );
   });
   // One that is stopped is in the way too: the Quadlet would replace a container of its name.
-  const stopped =
-    !ours && know(asked.container) !== null && !inTheWay.some(({ engine, name }) => engine === 'podman' && name === CONTAINER);
+  const stopped = !ours && there !== null && !inTheWay.some(({ engine, name }) => engine === 'podman' && name === CONTAINER);
   return { unit, containers: [...inTheWay, ...(stopped ? [{ engine: 'podman' as const, name: CONTAINER }] : [])] };
 };
 

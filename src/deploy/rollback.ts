@@ -9,6 +9,7 @@ import { CURRENT, FOUND, keptAs, type Previous, previousRelease, RELEASES } from
 import { bracket } from '../services/litellm.ts';
 import { quote } from '../shell.ts';
 import { activate } from './activate.ts';
+import { openFirewall } from './firewall.ts';
 import { needs as deployNeeds, questions } from './needs.ts';
 import { hopeless } from './plan.ts';
 
@@ -79,6 +80,8 @@ export const plan = (fabric: Fabric, facts: Facts, before: Report): Plan => {
       hopeless: hopeless(host),
       withinSeconds: 60,
     },
+    // A later release may have closed what this one needs: it listens as fabric.yaml says, so fabric.yaml says who may connect.
+    ...openFirewall(fabric, facts),
     {
       do: 'run',
       host,

@@ -159,6 +159,12 @@ function* referenceFaults(data: unknown): Generator<Fault> {
   if (typeof host === 'string' && isMapping(hosts) && !Object.hasOwn(hosts, host))
     yield wrong(['litellm', 'host'], 'the name of a host in hosts', host, { known: Object.keys(hosts) });
 
+  for (const [name, one] of entries(hosts)) {
+    const user = get(one, ['user']);
+    if (get(one, ['become']) === 'none' && typeof user === 'string' && user !== 'root')
+      yield wrong(['hosts', name, 'become'], `sudo, since ${show(user)} is not root`, 'none');
+  }
+
   const known = entries(secrets).map(([name]) => name);
   const isMissing = (name: unknown) => typeof name === 'string' && (isMapping(secrets) || isNothing(secrets)) && !known.includes(name);
   if (master === undefined && isMissing('LITELLM_MASTER_KEY'))

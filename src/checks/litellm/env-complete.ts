@@ -22,6 +22,7 @@ export default defineCheck({
           const missing = names.filter((name) => !values.has(name));
           const empty = names.filter((name) => values.get(name) === 'empty');
           if (missing.length + empty.length === 0) return [];
+          const undeclared = [...missing, ...empty].filter((name) => !fabric.litellm.secrets.has(name));
           const saw = [missing.length > 0 ? `missing: ${missing.join(', ')}` : '', empty.length > 0 ? `empty: ${empty.join(', ')}` : '']
             .filter(Boolean)
             .join('; ');
@@ -30,7 +31,10 @@ export default defineCheck({
               severity: 'fail',
               saw: `${path}: ${saw}`,
               want: names.join(', '),
-              advice: 'Declare them under litellm.secrets in fabric.yaml, and run `fabric deploy litellm`.',
+              advice:
+                undeclared.length > 0
+                  ? `Declare ${undeclared.join(', ')} under litellm.secrets in fabric.yaml, and run \`fabric deploy litellm\`.`
+                  : 'Run `fabric deploy litellm`.',
               reproduce: onHost(fabric, host, `sudo sed -n 's/=.*/=/p' ${path}`),
             },
           ];
