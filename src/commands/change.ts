@@ -14,7 +14,7 @@ import type { Keyring } from '../secret.ts';
 import { UNIT } from '../services/litellm.ts';
 import { visible } from '../shell.ts';
 import { Interrupted } from './interrupted.ts';
-import { progress } from './progress.ts';
+import { type Progress, progress } from './progress.ts';
 import { type Common, painter, type Session } from './session.ts';
 
 /** What every command that changes something takes. */
@@ -136,17 +136,17 @@ const carryOut = async (session: Session, plan: Plan, keyring: Keyring, lock: Lo
   const paint = painter(process.stderr);
   let failure: unknown;
   const stuck: Extract<Event, { readonly type: 'stuck' }>[] = [];
-  let under = progress('');
+  let under: Progress | undefined;
   for await (const event of apply(plan, perform)) {
     switch (event.type) {
       case 'started':
         under = progress(visible(title(event.step)));
         break;
       case 'done':
-        under.end(paint.green('✓'));
+        under?.end(paint.green('✓'));
         break;
       case 'failed':
-        under.end(paint.red('✗'));
+        under?.end(paint.red('✗'));
         failure = event.error;
         process.stderr.write(event.error instanceof Shut ? shutText(event.error, session, paint) : `  ${visible(said(event.error))}\n`);
         process.stderr.write('taking back what was done:\n');

@@ -120,6 +120,12 @@ export const lab = (net: string) => {
     /** `fabric ARGS`, where the operator stands: on the tailnet, as a user who has sudo on the host. */
     fabric: (text: string, args: readonly string[], extra: NodeJS.ProcessEnv = {}): Promise<Ran> =>
       run(LAB, ['exec', 'ops', process.execPath, BIN, ...args, '--config', file(text)], { env: { ...fabricEnv, ...extra } }),
+    /** The same on a terminal, answered with `y`: its exit code, or undefined where it never ended. */
+    onTerminal: async (text: string, args: readonly string[]): Promise<number | undefined> => {
+      const command = `stty cols 120 rows 40; exec ${process.execPath} ${BIN} ${args.join(' ')} --config ${file(text)}`;
+      return (await run(LAB, ['exec', 'ops', 'script', '-qec', command, '/dev/null'], { env: fabricEnv, input: 'y\n', timeout: 60_000 }))
+        .code;
+    },
     fabricProcess: (text: string, args: readonly string[]) =>
       execa(LAB, ['exec', 'ops', process.execPath, BIN, ...args, '--config', file(text)], {
         reject: false,
