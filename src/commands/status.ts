@@ -1,8 +1,7 @@
-import { file, sealedFile } from '../probes/file.ts';
-import { kept } from '../probes/release.ts';
+import { inForce, kept } from '../probes/release.ts';
 import { unit } from '../probes/unit.ts';
 import { runKey } from '../secrets/fetch.ts';
-import { configPath, envPath, QUADLET, UNIT } from '../services/litellm.ts';
+import { UNIT } from '../services/litellm.ts';
 import { visible } from '../shell.ts';
 import { STATE } from '../state.ts';
 import { type Common, certain, open } from './session.ts';
@@ -18,11 +17,7 @@ export const status = async (options: StatusOptions): Promise<number> => {
   const { host } = litellm;
   const state = unit(host, UNIT);
   const keeps = kept(litellm);
-  const files = [
-    { path: configPath(litellm), probe: file(host, configPath(litellm)) },
-    { path: envPath(litellm), probe: sealedFile(host, envPath(litellm)) },
-    { path: QUADLET, probe: file(host, QUADLET) },
-  ];
+  const files = inForce(litellm);
   const needs = [state, keeps, ...files.map(({ probe }) => probe)];
   try {
     const evidence = await session.ask(needs, runKey());

@@ -33,7 +33,8 @@ const install = ({ like }: Machine, commands: readonly string[]): string => {
 };
 
 /** Found before anything changes. Empty: nothing stands in the way. */
-export const obstacles = (fabric: Fabric, { know }: Facts): readonly Obstacle[] => {
+export const obstacles = (fabric: Fabric, facts: Facts): readonly Obstacle[] => {
+  const { know } = facts;
   const { litellm } = fabric;
   const asked = questions(fabric);
   const host = know(asked.machine);
@@ -58,11 +59,7 @@ export const obstacles = (fabric: Fabric, { know }: Facts): readonly Obstacle[] 
     });
   }
   const state = know(asked.unit);
-  if (
-    know(asked.listeners).length > 0 &&
-    state.active !== 'active' &&
-    earlier(fabric, { know, maybe: () => ({ lost: 'unreadable', why: '' }) }).containers.length === 0
-  ) {
+  if (know(asked.listeners).length > 0 && state.active !== 'active' && earlier(fabric, facts).containers.length === 0) {
     found.push({
       what: `port ${litellm.listen.port} on ${litellm.host} is taken by something that is not LiteLLM’s unit or container`,
       mend: `see what it is: sudo ss -ltnp 'sport = :${litellm.listen.port}'; stop it, or set another litellm.listen`,

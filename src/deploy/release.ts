@@ -3,6 +3,10 @@ import type { Step } from '../plan.ts';
 import { CURRENT, keptAs, RELEASES } from '../probes/release.ts';
 import { quote } from '../shell.ts';
 
+/** Shell that notes which release is in force, and says so. `n`: its number, or shell that gives it. */
+export const putInForce = (n: string): string =>
+  `echo "${n}" >${quote(`${CURRENT}.new`)}; mv ${quote(`${CURRENT}.new`)} ${quote(CURRENT)}; echo "release ${n}"`;
+
 /** How many releases a host keeps. */
 const KEEP = 5;
 
@@ -19,9 +23,9 @@ export const keepRelease = ({ litellm }: Fabric, by: string): Step => ({
     'rm -rf .new; mkdir .new',
     ...keptAs(litellm).map(([name, path]) => `cp -p ${quote(path)} .new/${name}`),
     `printf '%s %s %s %s\\n' "$n" "$(date +%s)" ${quote(litellm.image)} ${quote(by)} >.new/release`,
-    `mv .new "$n"; echo "$n" >${quote(`${CURRENT}.new`)}; mv ${quote(`${CURRENT}.new`)} ${quote(CURRENT)}`,
+    'mv .new "$n"',
+    putInForce('$n'),
     `for d in $(ls | sort -n | head -n -${KEEP}); do rm -rf "$d"; done`,
-    'echo "release $n"',
   ].join('\n'),
   undo: 'nothing',
 });

@@ -1,19 +1,15 @@
 import type { Facts, Probe } from '../evidence.ts';
 import type { Fabric } from '../fabric.ts';
 import type { Plan, Step } from '../plan.ts';
-import { file, sealedFile } from '../probes/file.ts';
-import { FOUND } from '../probes/release.ts';
-import { configPath, ENV_MODE, ENV_OWNER, envPath, HEADER, QUADLET, UNIT } from '../services/litellm.ts';
+import { FOUND, inForce } from '../probes/release.ts';
+import { ENV_MODE, ENV_OWNER, envPath, HEADER, QUADLET, UNIT } from '../services/litellm.ts';
 import { quote } from '../shell.ts';
 import { STATE } from '../state.ts';
 import { closeFirewall } from './firewall.ts';
 import { needs as deployNeeds, questions } from './needs.ts';
 
-const owned = ({ litellm }: Fabric) => [
-  { path: QUADLET, probe: file(litellm.host, QUADLET) },
-  { path: configPath(litellm), probe: file(litellm.host, configPath(litellm)) },
-  { path: envPath(litellm), probe: sealedFile(litellm.host, envPath(litellm)) },
-];
+/** The unit first: nothing starts while its files go. */
+const owned = ({ litellm }: Fabric) => inForce(litellm).toSorted((a, b) => Number(b.path === QUADLET) - Number(a.path === QUADLET));
 
 export const needs = (fabric: Fabric): readonly Probe<unknown>[] => [...deployNeeds(fabric), ...owned(fabric).map(({ probe }) => probe)];
 

@@ -3,15 +3,14 @@ import { Refusal } from '../errors.ts';
 import type { Facts, Probe } from '../evidence.ts';
 import type { Fabric } from '../fabric.ts';
 import { gateList, type Plan, type Step } from '../plan.ts';
-import { image } from '../probes/container.ts';
-import { file, sealedFile } from '../probes/file.ts';
-import { CURRENT, FOUND, keptAs, type Previous, previousRelease, RELEASES } from '../probes/release.ts';
+import { FOUND, inForce, type Previous, previousRelease, RELEASES } from '../probes/release.ts';
 import { bracket } from '../services/litellm.ts';
 import { quote } from '../shell.ts';
 import { activate } from './activate.ts';
 import { openFirewall } from './firewall.ts';
 import { needs as deployNeeds, questions } from './needs.ts';
 import { hopeless } from './plan.ts';
+import { putInForce } from './release.ts';
 
 /** What must hold of whatever release runs. Which models it serves is that release's affair. */
 const OWN: readonly CheckId[] = [
@@ -22,19 +21,10 @@ const OWN: readonly CheckId[] = [
   'litellm/key-required',
 ];
 
-/** Each kept file, and the one in force that it replaces. */
-const inForce = ({ litellm }: Fabric) =>
-  keptAs(litellm).map(([name, path]) => ({
-    name,
-    path,
-    probe: name === 'env' ? sealedFile(litellm.host, path) : file(litellm.host, path),
-  }));
-
 export const needs = (fabric: Fabric): readonly Probe<unknown>[] => [
   ...deployNeeds(fabric),
   previousRelease(fabric.litellm.host),
-  image(fabric.litellm.host, fabric.litellm.image),
-  ...inForce(fabric).map(({ probe }) => probe),
+  ...inForce(fabric.litellm).map(({ probe }) => probe),
 ];
 
 /** Back to the release before the one in force: image, config.yaml and .env together. Throws a Refusal where there is none. */
@@ -56,7 +46,7 @@ export const plan = (fabric: Fabric, facts: Facts, before: Report): Plan => {
     throw new Refusal(`release ${previous.n} ${unlike}`, {
       next: ['set fabric.yaml back to that first, and roll back then: it is where LiteLLM is asked whether it is well'],
     });
-  const restores = inForce(fabric).flatMap(({ name, path, probe }): readonly Step[] => {
+  const restores = inForce(fabric.litellm).flatMap(({ name, path, probe }): readonly Step[] => {
     const now = previous.files.get(name);
     const was = facts.know(probe);
     if (now === undefined || now.sha256 === was?.sha256) return [];
@@ -86,7 +76,7 @@ export const plan = (fabric: Fabric, facts: Facts, before: Report): Plan => {
       do: 'run',
       host,
       title: `release ${previous.n} is the one in force`,
-      script: `echo ${previous.n} >${quote(`${CURRENT}.new`)}; mv ${quote(`${CURRENT}.new`)} ${quote(CURRENT)}; echo "release ${previous.n}"`,
+      script: putInForce(String(previous.n)),
       undo: 'nothing',
     },
   ];

@@ -4,6 +4,7 @@ import type { FileState } from '../plan.ts';
 import { configPath, envPath, QUADLET } from '../services/litellm.ts';
 import { quote } from '../shell.ts';
 import { STATE } from '../state.ts';
+import { file, sealedFile } from './file.ts';
 
 /** Where a host keeps what was deployed, one numbered folder a release: config.yaml, env, litellm.container, release. */
 export const RELEASES = `${STATE}/litellm/releases`;
@@ -19,6 +20,14 @@ export const keptAs = (litellm: Litellm): readonly (readonly [name: string, path
   ['env', envPath(litellm)],
   ['litellm.container', QUADLET],
 ];
+
+/** The files in force, with the names under which a release keeps them. The values in .env stay on the host. */
+export const inForce = (litellm: Litellm) =>
+  keptAs(litellm).map(([name, path]) => ({
+    name,
+    path,
+    probe: path === envPath(litellm) ? sealedFile(litellm.host, path) : file(litellm.host, path),
+  }));
 
 export interface Release {
   readonly n: number;
