@@ -1,5 +1,6 @@
 import type { Facts, Lost, Probe, Vantage } from './evidence.ts';
 import type { Fabric } from './fabric.ts';
+import type { Step } from './plan.ts';
 
 /** `subject area/name`, which is also its file under `src/checks` and its folder under `fixtures`. */
 export type CheckId = `${string}/${string}`;
@@ -13,6 +14,14 @@ export interface Check {
   /** States health: `The port is bound where it was declared`. */
   readonly title: string;
   readonly story: string;
+  /** In a sentence or two, for `fabric explain`: from what facts it decides, and where the line is. */
+  readonly decides?: string;
+  /** Where its facts come from: a page of documentation, a file of somebody's source, an issue, or `measured: …`. */
+  readonly sources?: readonly string[];
+  /** Answers that its findings quote and that decide nothing, by key, and why they are asked: `fabric rex test` may alter them in vain. */
+  readonly spared?: Readonly<Record<string, string>>;
+  /** Reads what was, in logs: a fix does not take it away. `doctor` alone asks it. */
+  readonly history?: true;
   /** Tells how a host or a release stands, not what a change did to it: never a reason to take one back. */
   readonly standing?: true;
   each(fabric: Fabric, options: Options): readonly Case[];
@@ -41,8 +50,31 @@ export interface Finding {
   readonly saw: string;
   readonly want: string;
   readonly advice: string;
+  /** What mends it without a person's judgement. Absent: by hand, as `advice` says. */
+  readonly fix?: Fix;
   /** A command, runnable as printed from the operator's shell. */
   readonly reproduce?: string;
+}
+/** Steps without a gate: `fabric fix` adds one of the finding's own result. `deploy`: what `fabric deploy litellm` would do. */
+export type Fix = 'deploy' | readonly Exclude<Step, { readonly do: 'gate' }>[];
+
+/** A post-mortem: what was concluded then, and what holds. Checks name theirs in `rex`. */
+export interface Entry {
+  readonly id: `REX-${number}`;
+  /** The symptom, as who suffered it would say it. */
+  readonly title: string;
+  readonly concluded: string;
+  /** As measured, or as read in the source. */
+  readonly holds: string;
+  readonly remedy: string;
+  readonly sources: readonly string[];
+  /** Error texts that lead here. */
+  readonly says: readonly RegExp[];
+}
+/** What a run knows: fabric's own checks and entries, and those in `rex/` beside fabric.yaml. */
+export interface Book {
+  readonly checks: readonly Check[];
+  readonly entries: readonly Entry[];
 }
 export type Result = { readonly id: ResultId; readonly check: Check; readonly subject: string } & (
   | { readonly status: 'pass' }

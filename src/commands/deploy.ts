@@ -48,7 +48,7 @@ export const deploy = async (options: ChangeOptions): Promise<number> => {
     };
     // Most deployments change nothing, and need no check to say so: a completion and backends that hang may take seconds. Where
     // something is to change, all is asked in one go, for the gate must know what held before.
-    const said = checks.filter(({ id }) => id === 'litellm/exposure' || id === 'litellm/host-network'); // which may explain the other
+    const said = checks.filter(({ id }) => id === 'litellm/exposure');
     const first = await planned(said);
     const { evidence, before, plan } = first.plan.length === 0 ? first : await planned(checks);
     // What no plan of ours closes is said before anything is opened.

@@ -252,9 +252,15 @@ test.each(wanted)('%s', async (_, { check, subject = 'akira', saw, break: doBrea
   // LiteLLM rests a backend that failed it for some seconds.
   await expect.poll(async () => having((await validate(YAML, 'again')).out, 'fail'), { timeout: 30_000, interval: 2000 }).toEqual([]);
 });
-/** Where the operator's file declares what was not deployed, that is a drift as well. A hung backend hangs under each of its names. */
-const also = (yaml: string, check: CheckId): RegExp =>
-  yaml !== YAML ? /^litellm\/config-drift@/ : check === 'litellm/completion' ? /^litellm\/completion@akira:akira/ : /^$/;
+/**
+ * Where the operator's file declares what was not deployed, that is a drift as well. A hung backend hangs under each of its names. A
+ * published port is a hole besides.
+ */
+const also = (yaml: string, check: CheckId): RegExp => {
+  if (yaml !== YAML) return /^litellm\/config-drift@/;
+  if (check === 'litellm/completion') return /^litellm\/completion@akira:akira/;
+  return check === 'litellm/host-network' ? /^litellm\/exposure@/ : /^$/;
+};
 
 test('healed: the tailnet gets in, a stranger does not', async () => {
   expect([await it.status('ops'), await it.status('pub')]).toEqual([200, 0]);

@@ -87,7 +87,7 @@ systemctl daemon-reload; systemctl enable -q --now litellm`);
   const { code, out, err } = await it.fabricIn(folder('none'), ['validate', TARGET, '--format', 'json']);
   expect([code, err]).toEqual([1, '']);
   expect(await logins()).toBe(logged + 1);
-  expect(having(out, 'fail')).toEqual(['litellm/host-network@akira']);
+  expect(having(out, 'fail').toSorted()).toEqual(['litellm/exposure@akira', 'litellm/host-network@akira']);
   expect(findingsOf(out, 'litellm/host-network@akira')).toContain('podman publishes port 4000');
   expect(having(out, 'pass')).toEqual(
     expect.arrayContaining(['litellm/models-equal@akira', 'litellm/key-required@akira', 'litellm/image@akira']),

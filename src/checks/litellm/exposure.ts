@@ -1,4 +1,4 @@
-import { defineCheck, type Finding, resultId } from '../../check.ts';
+import { defineCheck, type Finding } from '../../check.ts';
 import type { Lost } from '../../evidence.ts';
 import { containers } from '../../probes/container.ts';
 import { firewallSettings, permanentZones, runtimeFirewall } from '../../probes/firewall.ts';
@@ -7,7 +7,6 @@ import { onHost } from '../../reproduce.ts';
 import { closing, strangersOpenings, wide, type Zone } from '../../services/firewall.ts';
 import { reach } from '../../services/litellm.ts';
 import { within } from '../../services/network.ts';
-import hostNetwork from './host-network.ts';
 
 export default defineCheck({
   id: 'litellm/exposure',
@@ -28,7 +27,7 @@ export default defineCheck({
       {
         subject: host,
         needs: [now, later, settings, links, all],
-        blockedBy: [resultId(hostNetwork, host)],
+        // No blockedBy: a hole is never an echo.
         judge: ({ know }) => {
           const firewall = know(now);
           const findings: (Finding | Lost)[] = [];

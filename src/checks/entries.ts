@@ -1,0 +1,66 @@
+import type { Entry } from '../check.ts';
+
+/** The post-mortems that fabric was made from. `docs/coverage.md` says which have checks. */
+export const entries: readonly Entry[] = [
+  {
+    id: 'REX-33',
+    title: 'A name resolves to the public address although the VPN’s records are deployed',
+    concluded: '`override_local_dns: true` is mandatory.',
+    holds:
+      'True for names outside base_domain on Windows and on Linux with split DNS; a split route that covers the name works as well. `yes` is silently false. ' +
+      'Both 100.100.100.100 and the system’s own resolver have to be asked.',
+    remedy: 'Cover the name by a split route or override_local_dns, as a YAML boolean, and restart Headscale.',
+    sources: ['the post-mortem of REX-33', 'Headscale: hscontrol/types/config.go'],
+    says: [/extra_records/i, /override_local_dns/i],
+  },
+  {
+    id: 'REX-34',
+    title: 'With the VPN’s ACL on, sites are unreachable from the VPN and from the internet',
+    concluded: 'HTTP/3 through Docker’s DNAT shows the bridge’s gateway as the client: admit 172.20.1.0/24.',
+    holds:
+      'Tailscale’s own SNAT masks the client, for every protocol. Admitting the bridge’s network opens the site to public IPv6 and to whatever is proxied.',
+    remedy: 'Keep Tailscale from masking, or let Caddy use the host’s network; do not admit the bridge’s gateway.',
+    sources: ['the post-mortem of REX-34', 'measured: Docker, Tailscale’s netfilter rules and Caddy in network namespaces'],
+    says: [/remote_ip/i, /172\.\d+\.\d+\.\d+.*(?:403|denied|forbidden)/i],
+  },
+  {
+    id: 'REX-35',
+    title: 'Caddy restarts in a loop, and its own log fills with failed lookups',
+    concluded: 'The status code stood on the line after the heredoc’s closing marker.',
+    holds:
+      'Confirmed: it belongs on the line of the closing marker itself; heredocs need Caddy 2.7.0. The failed lookups are an echo: Caddy was restarted before Docker’s DNS was up.',
+    remedy: 'Put the status code behind the closing marker, and run `caddy validate` before a reload.',
+    sources: ['the post-mortem of REX-35', 'measured: caddy adapt on ten heredocs'],
+    says: [/unrecognized directive: \d{3}/i, /lookup \S+.*i\/o timeout/i],
+  },
+  {
+    id: 'REX-36',
+    title: '1,488 calls of a paid model in 16 hours, one every 38 seconds, 11.64 $',
+    concluded: 'LiteLLM pings every model by default; `router_settings.health_check_interval: 0` stops it.',
+    holds:
+      'LiteLLM pings nothing by default. Something calls /health on a timer, and each call is one paid request to every model; or background_health_checks is on. The fix keeps LiteLLM ≥ 1.81.3 from booting.',
+    remedy:
+      'Ask /health/liveliness and /health/readiness, which call no model. Leave background_health_checks off, or give it an interval of an hour.',
+    sources: ['the post-mortem of REX-36', 'LiteLLM: docs/proxy/health.md; proxy_server.py; litellm issue 19441'],
+    says: [/litellm-internal-health-check/i, /is NOT a valid router_settings parameter/i, /health_check_interval/i],
+  },
+  {
+    id: 'REX-37',
+    title: 'OpenRouter refuses requests for want of credits that are there',
+    concluded: 'OpenRouter reserves max_tokens: set 4096 on every OpenRouter model.',
+    holds: 'Right as a default: without max_tokens the model’s whole output is reserved. It is no cap: a client’s own max_tokens wins.',
+    remedy: 'Give each OpenRouter model max_tokens (fabric.yaml: models[].max_tokens), and deploy.',
+    sources: ['the post-mortem of REX-37', 'LiteLLM: router.py merges litellm_params under the request’s own parameters'],
+    says: [/fewer max_tokens/i, /requires more credits/i, /can only afford/i, /context overflow/i],
+  },
+  {
+    id: 'REX-38',
+    title: 'n8n logs ERR_ERL_UNEXPECTED_X_FORWARDED_FOR in a loop',
+    concluded: '`N8N_PROXY_HOPS=1`.',
+    holds:
+      'Right for one proxy in front. The number must be that of the proxies in front; too high and clients may name their own address.',
+    remedy: 'Set N8N_PROXY_HOPS to the number of proxies in front, and restart n8n.',
+    sources: ['the post-mortem of REX-38', 'n8n: packages/cli/src/abstract-server.ts; express-rate-limit: source/validations.ts'],
+    says: [/ERR_ERL_UNEXPECTED_X_FORWARDED_FOR/i, /ERR_ERL_PERMISSIVE_TRUST_PROXY/i, /N8N_PROXY_HOPS/i],
+  },
+];
