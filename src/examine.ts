@@ -1,4 +1,4 @@
-import type { Case, Check, Options, Report, Result, ResultId } from './check.ts';
+import type { Case, Check, Finding, Options, Report, Result, ResultId } from './check.ts';
 import { resultId } from './check.ts';
 import { type Evidence, facts, type Probe, Unreadable } from './evidence.ts';
 import type { Accepted, Fabric } from './fabric.ts';
@@ -50,10 +50,18 @@ const judge = (check: Check, one: Case, evidence: readonly Evidence[]): Result =
 const accept = (result: Result, accepted: readonly Accepted[], at: number): Result => {
   if (result.status !== 'fail' && result.status !== 'warn') return result;
   const today = new Date(at * 1000).toISOString().slice(0, 10);
-  const risk = accepted.find(
-    ({ check, subject, until }) => check === result.check.id && (subject === undefined || subject === result.subject) && until >= today,
-  );
-  if (!risk) return result;
+  const mine = accepted.filter(({ check, subject }) => check === result.check.id && (subject === undefined || subject === result.subject));
+  const risk = mine.find(({ until }) => until >= today);
+  if (!risk) {
+    // A finding again, which says that it was accepted once.
+    const [over] = mine
+      .map(({ until }) => until)
+      .toSorted()
+      .slice(-1);
+    const noted = (one: Finding): Finding =>
+      over === undefined ? one : { ...one, saw: `${one.saw} (accepted until ${over}, which is over)` };
+    return { ...result, findings: result.findings.map(noted) };
+  }
   const { id, check, subject, findings } = result;
   return { id, check, subject, status: 'accepted', reason: risk.reason, until: risk.until, findings };
 };

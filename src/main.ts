@@ -1,7 +1,9 @@
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import type { ChangeOptions } from './commands/change.ts';
 import type { Shell } from './commands/completion.ts';
+import type { DoctorOptions } from './commands/doctor.ts';
 import type { EvidenceDiffOptions } from './commands/evidence.ts';
+import type { FixOptions } from './commands/fix.ts';
 import type { InitOptions } from './commands/init.ts';
 import type { Common } from './commands/session.ts';
 import type { StatusOptions } from './commands/status.ts';
@@ -109,6 +111,27 @@ program
   .action((before: string, after: string, options: EvidenceDiffOptions) =>
     finish(import('./commands/evidence.ts').then(({ evidenceDiff }) => evidenceDiff(before, after, options))),
   );
+becoming(
+  program
+    .command('doctor')
+    .description('What is wrong, and why: root causes first, with their echoes. Asks each host once, changes nothing'),
+)
+  .argument('[subject...]', 'what to look at: litellm, n8n, tailnet, host, rex (your own); all when none is named')
+  .addOption(config())
+  .addOption(format())
+  .addOption(new Option('--fail-on <severity>', 'exit 1 from this severity on').choices(['fail', 'warn']).default('fail'))
+  .option('--smoke', 'also send a completion of one token to backends that cost money', false)
+  .addOption(new Option('--timeout <seconds>', 'give up on what has not answered by then').argParser(seconds))
+  .option('--record <folder>', 'keep the evidence, redacted, as a new folder')
+  .addOption(verbose('also list what passes'))
+  .action((subjects: readonly string[], options: DoctorOptions) =>
+    finish(import('./commands/doctor.ts').then(({ doctor }) => doctor(subjects, options))),
+  );
+changing(program.command('fix').description("Mend what doctor found: one plan of the findings' own steps, gated by the same checks"))
+  .argument('[id...]', 'checks, results (check@subject) or REX ids')
+  .option('--all', 'everything that can be mended without a person', false)
+  .option('--undo', 'take the last fix back', false)
+  .action((ids: readonly string[], options: FixOptions) => finish(import('./commands/fix.ts').then(({ fix }) => fix(ids, options))));
 becoming(program.command('status').description('Everything that fabric keeps on a host'))
   .addOption(config())
   .addOption(format())

@@ -76,6 +76,8 @@ export type Step = { readonly host: HostName } & (
       /** A `fail` here ends the waiting: it does not heal by itself. */
       readonly hopeless: readonly ResultId[];
       readonly withinSeconds: number;
+      /** A unit of that host, whose last lines are shown where the gate is not passed. */
+      readonly log?: string;
     }
 );
 /** JSON through and through: what `--format json` prints is this. */
@@ -86,7 +88,7 @@ export const gateList = (
   { results }: Report,
   own: readonly ResultId[],
 ): { readonly must: readonly Must[]; readonly unverified: readonly ResultId[] } => {
-  const before = results.filter(({ check }) => !check.standing);
+  const before = results.filter(({ id, check }) => own.includes(id) || (!check.standing && !check.history));
   const deaf = (result: Result): boolean =>
     result.status === 'unknown' && result.lost.every(({ lost }) => lost === 'unreachable' || lost === 'unsupported' || lost === 'login');
   return {

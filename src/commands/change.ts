@@ -1,9 +1,9 @@
 import { createInterface } from 'node:readline/promises';
 import { apply, type Event } from '../apply.ts';
-import { asDeclared, type Report, type Result, resultId } from '../check.ts';
-import { checks } from '../checks/index.ts';
+import { asDeclared, type Check, type Report, type Result, resultId } from '../check.ts';
 import { Refusal } from '../errors.ts';
 import { examine } from '../examine.ts';
+import type { HostName } from '../fabric.ts';
 import { acquire, type Lock } from '../hosts/lock.ts';
 import { asRoot, StepError, scriptOf } from '../hosts/perform.ts';
 import { type Plan, type Step, unmet } from '../plan.ts';
@@ -11,7 +11,6 @@ import { lastLines } from '../probes/unit.ts';
 import { humanReport } from '../report/human.ts';
 import { humanPlan, title } from '../report/plan.ts';
 import type { Keyring } from '../secret.ts';
-import { UNIT } from '../services/litellm.ts';
 import { visible } from '../shell.ts';
 import { Interrupted } from './interrupted.ts';
 import { type Progress, progress } from './progress.ts';
@@ -52,28 +51,61 @@ export const outcomeCode = (outcome: Outcome, options: ChangeOptions): number =>
   }
 };
 
-/** Shows the plan, asks, locks, applies, and takes back what fails. `options.dryRun` stops after the plan. */
-export const change = async (session: Session, plan: Plan, keyring: Keyring, options: ChangeOptions, verb: string): Promise<Outcome> => {
+/** What a change is for. */
+export interface Purpose {
+  /** `deploy LiteLLM` */
+  readonly verb: string;
+  /** Its gates are among them. */
+  readonly checks: readonly Check[];
+  /** The files that it replaces stay on the hosts, so that it can be taken back later. */
+  readonly keepsReplaced: boolean;
+}
+
+/** The hosts that a plan changes. */
+export const hostsOf = (plan: Plan): readonly HostName[] => [...new Set(plan.filter((step) => step.do !== 'gate').map(({ host }) => host))];
+
+/** Shows the plan, asks, locks every host of it, applies, and takes back what fails. `options.dryRun` stops after the plan. */
+export const change = async (
+  session: Session,
+  plan: Plan,
+  keyring: Keyring,
+  options: ChangeOptions,
+  purpose: Purpose,
+): Promise<Outcome> => {
   const { fabric, paint } = session;
-  const name = fabric.litellm.host;
+  const hosts = hostsOf(plan);
+  const names = hosts.length === 0 ? fabric.litellm.host : hosts.join(', ');
   if (options.format === 'human') {
     process.stdout.write(
       plan.length === 0
-        ? `${name}: nothing to change\n`
-        : `${paint.bold(`Plan to ${verb} on ${name}:`)}\n${humanPlan(plan, paint, options.verbose)}`,
+        ? `${names}: nothing to change\n`
+        : `${paint.bold(`Plan to ${purpose.verb} on ${names}:`)}\n${humanPlan(plan, paint, options.verbose)}`,
     );
   }
   if (plan.length === 0) return { is: 'nothing' };
   if (options.dryRun) return { is: 'planned' };
-  if (!(await confirmed(options, name))) {
+  if (!(await confirmed(options, names))) {
     process.stderr.write('nothing was changed\n');
     return { is: 'declined' };
   }
+  return locked(session, hosts, keyring, async (locks, signal) => {
+    const outcome = await carryOut(session, plan, keyring, purpose, locks, signal);
+    // What was replaced is worth keeping where it could not be put back, or may be put back later.
+    return { result: outcome, keepFiles: outcome.is === 'stuck' || (outcome.is === 'done' && purpose.keepsReplaced) };
+  });
+};
 
-  const host = session.host(name);
-  const connector = await session.connector(name);
-  const lock = await acquire(host, connector, keyring, session.run, session.by);
-  if (lock.tookOver !== null) process.stderr.write(`a lock that ${visible(lock.tookOver)} left behind had expired: taken over\n`);
+/** What renews the lease on each host: shell to put before a step's script. */
+export type Locks = ReadonlyMap<HostName, Lock>;
+
+/** Takes the lock of each host, in one order everywhere, does the work, and gives them back. An interruption is said and signalled. */
+export const locked = async <T>(
+  session: Session,
+  hosts: readonly HostName[],
+  keyring: Keyring,
+  work: (locks: Locks, signal: AbortSignal) => Promise<{ readonly result: T; readonly keepFiles: boolean }>,
+): Promise<T> => {
+  const locks = new Map<HostName, Lock>();
   const interruption = new AbortController();
   const onSignal = (): void => {
     process.stderr.write('\ninterrupted: ending the step under way, then taking back what was done\n');
@@ -81,19 +113,27 @@ export const change = async (session: Session, plan: Plan, keyring: Keyring, opt
   };
   process.once('SIGINT', onSignal).once('SIGTERM', onSignal);
   // Until the end is known, what was replaced is worth keeping.
-  let outcome: Outcome = { is: 'stuck', why: 'unknown' };
+  let keepFiles = true;
   try {
-    outcome = await carryOut(session, plan, keyring, lock, interruption.signal);
-    return outcome;
+    for (const name of hosts.toSorted()) {
+      const lock = await acquire(session.host(name), await session.connector(name), keyring, session.run, session.by);
+      locks.set(name, lock);
+      if (lock.tookOver !== null) process.stderr.write(`a lock that ${visible(lock.tookOver)} left behind had expired: taken over\n`);
+    }
+    const done = await work(locks, interruption.signal);
+    keepFiles = done.keepFiles;
+    return done.result;
   } finally {
     process.off('SIGINT', onSignal).off('SIGTERM', onSignal);
-    await lock
-      .release(outcome.is === 'stuck')
-      .catch((error: unknown) => process.stderr.write(`the lock on ${name} stays until it expires: ${visible(said(error))}\n`));
+    for (const [name, lock] of locks) {
+      await lock
+        .release(keepFiles)
+        .catch((error: unknown) => process.stderr.write(`the lock on ${name} stays until it expires: ${visible(said(error))}\n`));
+    }
   }
 };
 
-const confirmed = async ({ yes, format }: ChangeOptions, host: string): Promise<boolean> => {
+export const confirmed = async ({ yes, format }: Pick<ChangeOptions, 'yes' | 'format'>, host: string): Promise<boolean> => {
   if (yes) return true;
   if (format === 'json')
     throw new Refusal('a plan that nobody reads is not asked about', { next: ['--yes to apply it, or --dry-run to print it only'] });
@@ -113,20 +153,29 @@ const confirmed = async ({ yes, format }: ChangeOptions, host: string): Promise<
 /** A gate was not passed. */
 class Shut extends Error {
   readonly results: readonly Result[];
+  readonly unit: string;
   readonly log: readonly string[];
-  constructor(results: readonly Result[], log: readonly string[]) {
+  constructor(results: readonly Result[], unit: string, log: readonly string[]) {
     super(results.map(({ id, status }) => `${id} is ${status}`).join(', '));
     this.results = results;
+    this.unit = unit;
     this.log = log;
   }
 }
 
-const carryOut = async (session: Session, plan: Plan, keyring: Keyring, lock: Lock, signal: AbortSignal): Promise<Outcome> => {
+const carryOut = async (
+  session: Session,
+  plan: Plan,
+  keyring: Keyring,
+  { checks }: Purpose,
+  locks: Locks,
+  signal: AbortSignal,
+): Promise<Outcome> => {
   const notes = new Map<string, string>();
   const perform = async (step: Step, n: number, way: 'do' | 'undo'): Promise<void> => {
     if (way === 'do' && signal.aborted) throw new Interrupted('interrupted');
-    if (step.do === 'gate') return gate(session, step, keyring, signal);
-    const script = `${lock.renew}\n${scriptOf(step, way, session.run, n, keyring)}`;
+    if (step.do === 'gate') return gate(session, step, checks, keyring, signal);
+    const script = `${locks.get(step.host)?.renew}\n${scriptOf(step, way, session.run, n, keyring)}`;
     const out = await asRoot(session.host(step.host), await session.connector(step.host), keyring, script);
     for (const line of out.split('\n')) {
       const [, name, value] = /^(downtime|release) (\d+)$/.exec(line) ?? [];
@@ -177,17 +226,18 @@ const said = (error: unknown): string => (error instanceof Error ? error.message
 const gate = async (
   session: Session,
   step: Extract<Step, { readonly do: 'gate' }>,
+  checks: readonly Check[],
   keyring: Keyring,
   signal: AbortSignal,
 ): Promise<void> => {
   const { fabric } = session;
   const wanted = new Set(step.must.map(({ id }) => id.slice(0, id.indexOf('@'))));
   const relevant = checks.filter(({ id }) => wanted.has(id) || step.hopeless.some((one) => one.startsWith(`${id}@`)));
-  const log = lastLines(step.host, UNIT, 20);
+  const log = step.log === undefined ? undefined : lastLines(step.host, step.log, 20);
   // Only what it waits for is asked: a vantage that was not there before would be waited for in each round.
   const awaited = new Set([...step.must.map(({ id }) => id), ...step.hopeless]);
   const cases = relevant.flatMap((check) => check.each(fabric, asDeclared).filter(({ subject }) => awaited.has(resultId(check, subject))));
-  const needs = [...cases.flatMap((one) => one.needs), log];
+  const needs = [...cases.flatMap((one) => one.needs), ...(log ? [log] : [])];
   const end = Date.now() + step.withinSeconds * 1000;
   for (;;) {
     if (signal.aborted) throw new Interrupted('interrupted');
@@ -197,34 +247,48 @@ const gate = async (
     if (missing.length === 0) return;
     const hopeless = missing.some(({ id, status }) => status === 'fail' && step.hopeless.includes(id));
     if (hopeless || Date.now() > end) {
-      const answer = evidence.find(({ vantage }) => vantage === step.host)?.answers.get(log.key);
-      throw new Shut(missing, answer && 'out' in answer ? answer.out.split('\n').filter(Boolean) : []);
+      const answer = log && evidence.find(({ vantage }) => vantage === step.host)?.answers.get(log.key);
+      const lines = answer && 'out' in answer ? answer.out.split('\n').filter(Boolean) : [];
+      throw new Shut(missing, step.log ?? '', lines);
     }
     await new Promise((resolve) => setTimeout(resolve, 500));
   }
 };
 
-const shutText = ({ results, log }: Shut, { now }: Session, paint: ReturnType<typeof painter>): string =>
+const shutText = ({ results, unit, log }: Shut, { now }: Session, paint: ReturnType<typeof painter>): string =>
   [
     humanReport({ at: now(), results }, paint, false),
-    ...(log.length === 0 ? [] : [`last lines of ${UNIT}:`, ...log.map((line) => paint.dim(`  ${visible(line)}`)), '']),
+    ...(log.length === 0 ? [] : [`last lines of ${visible(unit)}:`, ...log.map((line) => paint.dim(`  ${visible(line)}`)), '']),
   ].join('\n');
 
 /** What a person has to do where taking back failed. Secrets stand by name. */
 const manual = (stuck: readonly Extract<Event, { readonly type: 'stuck' }>[], plan: Plan, session: Session, keyring: Keyring): string => {
-  const host = session.fabric.litellm.host;
   const lost = stuck.some(({ error }) => error instanceof StepError && error.unreachable);
+  const scripts = stuck.flatMap(({ step }) =>
+    step.do === 'gate'
+      ? []
+      : [
+          {
+            host: step.host,
+            title: title(step),
+            script:
+              step.do === 'run' && step.undo === 'again' ? step.script : scriptOf(step, 'undo', session.run, plan.indexOf(step), keyring),
+          },
+        ],
+  );
+  return byHand(scripts, lost);
+};
+
+/** What is to be run as root where taking back failed. */
+export const byHand = (
+  scripts: readonly { readonly host: HostName; readonly title: string; readonly script: string }[],
+  lost: boolean,
+): string => {
+  const hosts = [...new Set(scripts.map(({ host }) => host))];
+  const again = 'The connection was lost. When it is back, run the same command again: it goes on from what it finds. ';
   return [
-    `\n${host} is between two states. ${lost ? 'The connection was lost. When it is back, run the same command again: it goes on from what it finds. ' : ''}By hand, as root on ${host}:`,
-    ...stuck.flatMap(({ step }) =>
-      step.do === 'gate'
-        ? []
-        : [
-            '',
-            `# ${title(step)}`,
-            step.do === 'run' && step.undo === 'again' ? step.script : scriptOf(step, 'undo', session.run, plan.indexOf(step), keyring),
-          ],
-    ),
+    `\n${hosts.join(' and ')} ${hosts.length === 1 ? 'is' : 'are'} between two states. ${lost ? again : ''}By hand, as root on ${hosts.join(', ')}:`,
+    ...scripts.flatMap((one) => ['', `# ${hosts.length === 1 ? '' : `${one.host}: `}${one.title}`, one.script]),
     '',
   ].join('\n');
 };

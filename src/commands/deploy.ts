@@ -1,15 +1,8 @@
-import { asDeclared, type Check, type Report } from '../check.ts';
 import { checks } from '../checks/index.ts';
 import { needs as deployNeeds, questions } from '../deploy/needs.ts';
-import { plan as deployPlan } from '../deploy/plan.ts';
-import { obstacles } from '../deploy/preconditions.ts';
-import { Refusal } from '../errors.ts';
-import type { Facts } from '../evidence.ts';
-import { examine, needsOf } from '../examine.ts';
 import type { Fabric, SecretSource } from '../fabric.ts';
 import type { Plan } from '../plan.ts';
 import { humanReport } from '../report/human.ts';
-import { RUN_KEY } from '../secret.ts';
 import { fetchSecrets } from '../secrets/fetch.ts';
 import { tailnetInterface } from '../services/firewall.ts';
 import { clientUrl, declaredModels, envPath, reach } from '../services/litellm.ts';
@@ -17,7 +10,7 @@ import { within } from '../services/network.ts';
 import { quote } from '../shell.ts';
 import { withBecome } from './become.ts';
 import { type ChangeOptions, change, type Outcome, outcomeCode } from './change.ts';
-import { progress } from './progress.ts';
+import { planDeployment } from './planning.ts';
 import { certain, open } from './session.ts';
 
 /** `fabric deploy litellm`: plan, confirm, lock, apply, gate, keep or take back. */
@@ -27,30 +20,11 @@ export const deploy = async (options: ChangeOptions): Promise<number> => {
   const { litellm } = fabric;
   try {
     const keyring = await withBecome(await fetchSecrets(litellm.secrets, process.env), options);
-    /** The plan, from what the host answers, and how those checks found it before. */
-    const planned = async (relevant: readonly Check[]) => {
-      const asking = progress(`asking ${litellm.host}`);
-      const probes = [...deployNeeds(fabric), ...needsOf(fabric, relevant, asDeclared)];
-      const evidence = await session.ask(probes, keyring).finally(() => asking.end());
-      const before = examine(fabric, relevant, evidence, asDeclared, session.now());
-      return { evidence, before, plan: certain(evidence, deployNeeds(fabric), (facts) => planOf(facts, before)) };
-    };
-    const planOf = (facts: Facts, before: Report): Plan => {
-      const found = obstacles(fabric, facts);
-      if (found.length > 0)
-        throw new Refusal(`${litellm.host} is not ready, and nothing was changed:\n  ${found.map(({ what }) => what).join('\n  ')}`, {
-          next: found.map(({ mend }) => mend),
-        });
-      const runKey = keyring.get(RUN_KEY.secret);
-      if (!runKey) throw new Error('bug: no run key');
-      const fingerprints = new Map([...keyring].map(([name, secret]) => [name, secret.fingerprint(runKey)]));
-      return deployPlan(fabric, facts, { before, fingerprints, by: session.by });
-    };
     // Most deployments change nothing, and need no check to say so: a completion and backends that hang may take seconds. Where
     // something is to change, all is asked in one go, for the gate must know what held before.
     const said = checks.filter(({ id }) => id === 'litellm/exposure');
-    const first = await planned(said);
-    const { evidence, before, plan } = first.plan.length === 0 ? first : await planned(checks);
+    const first = await planDeployment(session, keyring, said);
+    const { evidence, before, plan } = first.plan.length === 0 ? first : await planDeployment(session, keyring, checks);
     // What no plan of ours closes is said before anything is opened.
     const open = before.results.filter(({ check, status }) => check.id === 'litellm/exposure' && (status === 'fail' || status === 'warn'));
     if (open.length > 0) process.stderr.write(`${humanReport({ at: before.at, results: open }, session.paint, false)}\n`);
@@ -60,7 +34,7 @@ export const deploy = async (options: ChangeOptions): Promise<number> => {
       ),
     );
     const url = `${clientUrl(fabric, address)}/v1`;
-    const outcome = await change(session, plan, keyring, options, 'deploy LiteLLM');
+    const outcome = await change(session, plan, keyring, options, { verb: 'deploy LiteLLM', checks, keepsReplaced: false });
     if (options.format === 'json') process.stdout.write(`${JSON.stringify(deployJson(fabric, plan, outcome, url), null, 2)}\n`);
     else if (outcome.is === 'done') process.stdout.write(`\n${summary(fabric, outcome.notes, url)}`);
     return outcomeCode(outcome, options);

@@ -1,3 +1,4 @@
+import { checks } from '../checks/index.ts';
 import { needs as removeNeeds, plan as removePlan } from '../deploy/remove.ts';
 import { runKey } from '../secrets/fetch.ts';
 import { withBecome } from './become.ts';
@@ -15,7 +16,7 @@ export const remove = async (options: ChangeOptions): Promise<number> => {
     const asking = progress(`asking ${fabric.litellm.host}`);
     const evidence = await session.ask(needs, keyring).finally(() => asking.end());
     const plan = certain(evidence, needs, (facts) => removePlan(fabric, facts));
-    const outcome = await change(session, plan, keyring, options, 'remove LiteLLM');
+    const outcome = await change(session, plan, keyring, options, { verb: 'remove LiteLLM', checks, keepsReplaced: false });
     if (options.format === 'json')
       process.stdout.write(
         `${JSON.stringify({ schema: 'fabric.remove/1', host: fabric.litellm.host, outcome: outcome.is, plan }, null, 2)}\n`,

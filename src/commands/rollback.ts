@@ -19,7 +19,7 @@ export const rollback = async (options: ChangeOptions): Promise<number> => {
     const evidence = await session.ask([...own, ...needsOf(fabric, checks, asDeclared)], keyring).finally(() => asking.end());
     const before = examine(fabric, checks, evidence, asDeclared, session.now());
     const plan = certain(evidence, own, (facts) => rollbackPlan(fabric, facts, before));
-    const outcome = await change(session, plan, keyring, options, 'roll LiteLLM back');
+    const outcome = await change(session, plan, keyring, options, { verb: 'roll LiteLLM back', checks, keepsReplaced: false });
     if (options.format === 'json')
       process.stdout.write(
         `${JSON.stringify({ schema: 'fabric.rollback/1', host: fabric.litellm.host, outcome: outcome.is, plan }, null, 2)}\n`,

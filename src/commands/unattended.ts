@@ -1,14 +1,10 @@
-// What runs that nobody watches keep on this machine: one lock and one memory for each fabric.yaml.
-//
-// $XDG_STATE_HOME/fabric, else ~/.local/state/fabric (0700); without HOME, the home folder of passwd. Names begin with a hash of
-// the path of fabric.yaml: 3f1c0a9b33de.lock.7, 3f1c0a9b33de.json
+// What runs that nobody watches keep on this machine: one lock and one memory for each fabric.yaml: 3f1c0a9b33de.lock.7, 3f1c0a9b33de.json
 import { execFileSync } from 'node:child_process';
-import { createHash } from 'node:crypto';
-import { linkSync, mkdirSync, readdirSync, readFileSync, realpathSync, renameSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
-import { homedir } from 'node:os';
-import { isAbsolute, join } from 'node:path';
+import { linkSync, mkdirSync, readdirSync, readFileSync, rmSync, truncateSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { type Memory, memoryText, readMemory } from '../changes.ts';
 import { Refusal } from '../errors.ts';
+import { stateFolder, stateName, writeWhole } from './own-state.ts';
 
 /** Who holds the lock. `since`: seconds since 1970. */
 export interface Holder {
@@ -27,7 +23,7 @@ export interface Unattended {
 /** Takes the lock, or says who has it. `file`: the path of fabric.yaml. `now`: seconds since 1970. */
 export const unattended = (file: string, now: number): Unattended | Holder => {
   const folder = stateFolder();
-  const name = join(folder, createHash('sha256').update(realpathSync(file)).digest('hex').slice(0, 12));
+  const name = stateName(file);
   const memory = `${name}.json`;
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
@@ -42,11 +38,7 @@ export const unattended = (file: string, now: number): Unattended | Holder => {
           return 'unreadable';
         }
       },
-      remember: (what) => {
-        const part = `${memory}.${process.pid}`;
-        writeFileSync(part, memoryText(what), { mode: 0o600, flush: true });
-        renameSync(part, memory);
-      },
+      remember: (what) => writeWhole(memory, memoryText(what)),
       release: () => truncateSync(lock),
     };
   } catch (error) {
@@ -57,19 +49,6 @@ export const unattended = (file: string, now: number): Unattended | Holder => {
         cause: error,
       },
     );
-  }
-};
-
-const stateFolder = (): string => {
-  const { XDG_STATE_HOME } = process.env;
-  if (XDG_STATE_HOME && isAbsolute(XDG_STATE_HOME)) return join(XDG_STATE_HOME, 'fabric');
-  try {
-    return join(homedir(), '.local/state/fabric'); // $HOME, else passwd
-  } catch (cause) {
-    throw new Refusal('there is no folder to keep the lock and the memory in: HOME is not set, and passwd knows no home of this user', {
-      next: ['name one: HOME=/home/ann or XDG_STATE_HOME=/var/lib/ann, in the crontab'],
-      cause,
-    });
   }
 };
 

@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { compare } from '../changes.ts';
-import type { Check, Report } from '../check.ts';
-import { checks } from '../checks/index.ts';
+import type { Book, Check, Report } from '../check.ts';
 import type { Target } from '../draft/target.ts';
 import { Refusal } from '../errors.ts';
 import type { Vantage } from '../evidence.ts';
@@ -14,14 +13,14 @@ import { exitCode, reportJson } from '../report/json.ts';
 import { junit } from '../report/junit.ts';
 import { nagios, nagiosCode } from '../report/nagios.ts';
 import { prometheus } from '../report/prometheus.ts';
-import type { Keyring } from '../secret.ts';
-import { knownSecrets, runKey } from '../secrets/fetch.ts';
+import { runKey } from '../secrets/fetch.ts';
 import { visible } from '../shell.ts';
+import { ask } from './ask.ts';
 import { withBecome } from './become.ts';
-import { newBundle, readBundle } from './bundle.ts';
+import { readBook } from './book.ts';
+import { readBundle } from './bundle.ts';
 import { aboutDraft, draftJson, type Inspected, inspect, targetOf } from './inspect.ts';
-import { progress } from './progress.ts';
-import { type Common, open, painter, type Session } from './session.ts';
+import { type Common, open, painter } from './session.ts';
 import { type Holder, type Unattended, unattended } from './unattended.ts';
 
 export interface ValidateOptions extends Common {
@@ -48,7 +47,7 @@ export const validate = async (options: ValidateOptions, target?: string): Promi
   if (options.from !== undefined) {
     if (target !== undefined)
       throw new Refusal('--from asks nobody, and a host is named to be asked', { next: ['leave out the one or the other'] });
-    return say(recorded(options.from, options), options);
+    return say(await recorded(options.from, options), options);
   }
   const named = target === undefined ? null : targetOf(target, options);
   if (named !== null) return validateDraft(options, named, target ?? '');
@@ -57,7 +56,8 @@ export const validate = async (options: ValidateOptions, target?: string): Promi
   const turn = options.quiet || options.changesOnly ? unattended(session.fabric.file, session.now()) : undefined;
   if (turn && 'pid' in turn) return busy(turn, session.now());
   try {
-    const report = await ask(session, options, await withBecome(runKey(), options), readFileSync(session.fabric.file, 'utf8'), checks);
+    const asked = declared(await readBook(session.fabric));
+    const report = await ask(session, options, await withBecome(runKey(), options), readFileSync(session.fabric.file, 'utf8'), asked);
     return turn && options.changesOnly ? sayChanges(report, options, turn) : say(report, options);
   } finally {
     await session.close();
@@ -84,35 +84,14 @@ const validateDraft = async (options: ValidateOptions, target: Target, named: st
   }
 };
 
-/** `text`: the fabric.yaml that is judged by. */
-const ask = async (
-  session: Session,
-  options: ValidateOptions,
-  keyring: Keyring,
-  text: string,
-  selected: readonly Check[],
-): Promise<Report> => {
-  const { fabric } = session;
-  const { record } = options;
-  // Nothing of it is sent anywhere: what is known is recognised in answers, and taken out before they are kept.
-  const known = record === undefined ? keyring : new Map([...(await knownSecrets(fabric.litellm.secrets, process.env)), ...keyring]);
-  const bundle = record === undefined ? undefined : newBundle(record, fabric, text, known);
-  const needs = needsOf(fabric, selected, options);
-  const asking = progress(`asking ${fabric.litellm.host}`);
-  try {
-    const evidence = await session.ask(needs, known, options.timeout);
-    const at = session.now();
-    bundle?.write(evidence, needs, options, at);
-    return examine(fabric, selected, evidence, options, at);
-  } finally {
-    asking.end();
-  }
-};
+/** Whether it is as declared is a question of the present: what was, in logs, is doctor's. */
+const declared = ({ checks }: Book): readonly Check[] => checks.filter(({ history }) => !history);
 
 /** The report of then, by the checks of today. Connects to nothing. */
-const recorded = (folder: string, { config }: Common): Report => {
+const recorded = async (folder: string, { config }: Common): Promise<Report> => {
   const bundle = readBundle(folder);
   const fabric = config === undefined ? bundle.fabric : open({ config }).fabric;
+  const checks = declared(await readBook(config === undefined ? null : fabric));
   const { recordings, options, at } = bundle;
   return examine(fabric, checks, replay(recordings, needsOf(fabric, checks, options)), options, at);
 };

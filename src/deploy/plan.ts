@@ -2,7 +2,7 @@ import { type CheckId, type Report, type ResultId, resultId } from '../check.ts'
 import type { Facts } from '../evidence.ts';
 import type { Fabric, SecretName } from '../fabric.ts';
 import { type FileState, gateList, type Line, type Plan, type Step, sha256 } from '../plan.ts';
-import { ENV_MODE, ENV_OWNER, envPath, type File, files } from '../services/litellm.ts';
+import { ENV_MODE, ENV_OWNER, envPath, type File, files, UNIT } from '../services/litellm.ts';
 import { quote } from '../shell.ts';
 import { activate } from './activate.ts';
 import { earlier, keepFound, retire } from './earlier.ts';
@@ -86,6 +86,7 @@ export const plan = (fabric: Fabric, facts: Facts, { before, fingerprints, by }:
       ),
       hopeless: hopeless(host),
       withinSeconds,
+      log: UNIT,
     };
   };
   const service: readonly Step[] =

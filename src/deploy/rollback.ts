@@ -4,7 +4,7 @@ import type { Facts, Probe } from '../evidence.ts';
 import type { Fabric } from '../fabric.ts';
 import { gateList, type Plan, type Step } from '../plan.ts';
 import { FOUND, inForce, type Previous, previousRelease, RELEASES } from '../probes/release.ts';
-import { bracket } from '../services/litellm.ts';
+import { bracket, UNIT } from '../services/litellm.ts';
 import { quote } from '../shell.ts';
 import { activate } from './activate.ts';
 import { openFirewall } from './firewall.ts';
@@ -69,6 +69,7 @@ export const plan = (fabric: Fabric, facts: Facts, before: Report): Plan => {
       unverified: must.unverified,
       hopeless: hopeless(host),
       withinSeconds: 60,
+      log: UNIT,
     },
     // A later release may have closed what this one needs: it listens as fabric.yaml says, so fabric.yaml says who may connect.
     ...openFirewall(fabric, facts),

@@ -3,13 +3,11 @@ import type { Host } from '../fabric.ts';
 import type { Step } from '../plan.ts';
 import { type Keyring, spell } from '../secret.ts';
 import { quote } from '../shell.ts';
-import { STATE } from '../state.ts';
+import { journal } from '../state.ts';
 import { throughSudo } from '../sudo.ts';
 import { sudoPassword, sudoSaid } from './become.ts';
 import type { Connector } from './connector.ts';
 import { redactText } from './redact.ts';
-
-const journal = (run: string): string => `${STATE}/journal/${run}`;
 
 /** A step could not be done. The message is what the host said, redacted. */
 export class StepError extends Error {
@@ -73,6 +71,7 @@ const replace = (mode: string, owner: string, fill: string): string =>
     `chown ${quote(owner)} "$tmp"; chmod ${quote(mode)} "$tmp"`,
     fill,
     'sync "$tmp" 2>/dev/null || true; mv -f "$tmp" "$path"; sync "$dir" 2>/dev/null || true',
+    'sha256sum <"$path" | cut -c1-64 >"$kept.after"',
   ].join('\n');
 
 /** The script that does a step that touches a file, values spelled out and quoted. */
@@ -81,7 +80,7 @@ const doFile = (step: FileStep, run: string, n: number, keyring: Keyring): strin
   switch (step.do) {
     case 'write':
       return step.now === null
-        ? [head, unchanged(step.was), KEEP, 'rm -f "$path"'].join('\n')
+        ? [head, unchanged(step.was), KEEP, 'rm -f "$path"; echo absent >"$kept.after"'].join('\n')
         : [head, FOLDER, unchanged(step.was), KEEP, replace(step.mode, step.owner, `printf '%s' ${quote(step.now)} | cat >"$tmp"`)].join(
             '\n',
           );

@@ -1,7 +1,7 @@
 import type { ChalkInstance } from 'chalk';
-import type { Finding, Report, Result } from '../check.ts';
+import type { Finding, Report, Result, ResultId } from '../check.ts';
 import type { Lost } from '../evidence.ts';
-import { visible } from '../shell.ts';
+import { quote, visible } from '../shell.ts';
 import { summary } from './json.ts';
 
 /** Indents what follows the first line, and shows what a host's text would do to the terminal instead of doing it. */
@@ -15,6 +15,11 @@ const finding = (paint: ChalkInstance, { saw, want, advice, reproduce }: Finding
   ...(reproduce === undefined ? [] : [field(paint, 'try', reproduce)]),
 ];
 
+const findings = (paint: ChalkInstance, id: ResultId, all: readonly Finding[]): readonly string[] => [
+  ...all.flatMap((one) => finding(paint, one)),
+  ...(all.some(({ fix }) => fix !== undefined) ? [field(paint, 'fix', `fabric fix ${quote(id)}`)] : []),
+];
+
 const heading = (paint: ChalkInstance, mark: string, { id, check }: Result): string =>
   `${mark} ${paint.bold(visible(id))}${check.rex ? ` ${check.rex.join(' ')}` : ''}  ${check.title}`;
 
@@ -25,15 +30,15 @@ const block = (paint: ChalkInstance, result: Result): readonly string[] => {
     case 'fail':
       return [
         heading(paint, paint.red('✗'), result),
-        ...result.findings.flatMap((one) => finding(paint, one)),
+        ...findings(paint, result.id, result.findings),
         ...result.lost.map((one) => field(paint, 'lost', one.why)),
       ];
     case 'warn':
-      return [heading(paint, paint.yellow('!'), result), ...result.findings.flatMap((one) => finding(paint, one))];
+      return [heading(paint, paint.yellow('!'), result), ...findings(paint, result.id, result.findings)];
     case 'unknown':
       return [
         heading(paint, paint.magenta('?'), result),
-        ...result.findings.flatMap((one) => finding(paint, one)),
+        ...findings(paint, result.id, result.findings),
         ...result.lost.map((one) => field(paint, 'lost', `${one.lost}: ${one.why}`)),
       ];
     case 'blocked':

@@ -17,7 +17,7 @@ export const summary = ({ results }: Report): Counts => {
 
 /**
  * `fabric.report/1`: `at` in ISO 8601; `results` with `id`, `check`, `rex`, `title`, `subject`, `status`, `blockedBy`, `lost`, and
- * `findings` with `severity`, `saw`, `want`, `advice`, `reproduce`.
+ * `findings` with `severity`, `saw`, `want`, `advice`, `fix` (`deploy`, steps, or null) and `reproduce`.
  */
 export const reportJson = (report: Report) => ({
   schema: 'fabric.report/1',
@@ -35,11 +35,12 @@ export const reportJson = (report: Report) => ({
     lost: 'lost' in result ? result.lost.map(({ lost, why }) => ({ lost, why: visible(why) })) : [],
     findings:
       'findings' in result
-        ? result.findings.map(({ severity, saw, want, advice, reproduce }) => ({
+        ? result.findings.map(({ severity, saw, want, advice, fix, reproduce }) => ({
             severity,
             saw: visible(saw),
             want: visible(want),
             advice: visible(advice),
+            fix: fix ?? null,
             reproduce: reproduce ?? null,
           }))
         : [],

@@ -26,7 +26,14 @@ export default defineCheck({
             const probe = there[n];
             const seen = probe ? know(probe) : null;
             const reproduce = onHost(fabric, host, `sudo cat ${path}`);
-            const finding = (saw: string, want: string, advice: string): Finding => ({ severity: 'fail', saw, want, advice, reproduce });
+            const finding = (saw: string, want: string, advice: string): Finding => ({
+              severity: 'fail',
+              saw,
+              want,
+              advice,
+              fix: 'deploy',
+              reproduce,
+            });
             if (seen === null)
               return [finding(`${path} is not there`, 'the file that fabric.yaml renders', 'Run `fabric deploy litellm`.')];
             if (seen.sha256 !== sha256(text)) {
@@ -52,6 +59,7 @@ export default defineCheck({
               saw: `the files changed ${edited} s ago, LiteLLM started ${started} s ago`,
               want: 'a start after the last change: LiteLLM does not reload',
               advice: 'Run `fabric deploy litellm`.',
+              fix: 'deploy',
               reproduce: onHost(
                 fabric,
                 host,

@@ -35,6 +35,7 @@ export default defineCheck({
                 undeclared.length > 0
                   ? `Declare ${undeclared.join(', ')} under litellm.secrets in fabric.yaml, and run \`fabric deploy litellm\`.`
                   : 'Run `fabric deploy litellm`.',
+              ...(undeclared.length > 0 ? {} : { fix: 'deploy' as const }),
               reproduce: onHost(fabric, host, `sudo sed -n 's/=.*/=/p' ${path}`),
             },
           ];

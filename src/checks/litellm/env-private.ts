@@ -25,6 +25,7 @@ export default defineCheck({
               saw: `${path} is ${state.mode.padStart(4, '0')} ${state.owner}`,
               want: `0${ENV_MODE} ${ENV_OWNER}`,
               advice: 'Run `fabric deploy litellm`. If others could read it, rotate the keys in it.',
+              fix: 'deploy',
               reproduce: onHost(fabric, host, `sudo stat -c '%a %U:%G' ${path}`),
             },
           ];

@@ -1,4 +1,4 @@
-import { defineCheck, type Finding } from '../../check.ts';
+import { defineCheck, type Finding, type Fix } from '../../check.ts';
 import type { Lost } from '../../evidence.ts';
 import { containers } from '../../probes/container.ts';
 import { firewallSettings, permanentZones, runtimeFirewall } from '../../probes/firewall.ts';
@@ -31,12 +31,13 @@ export default defineCheck({
         judge: ({ know }) => {
           const firewall = know(now);
           const findings: (Finding | Lost)[] = [];
-          const add = (severity: Finding['severity'], saw: string, advice: string, command: string): void => {
+          const add = (severity: Finding['severity'], saw: string, advice: string, command: string, fix?: Fix): void => {
             findings.push({
               severity,
               saw,
               want: `nobody but ${allow.join(', ')} reaches port ${listen.port}`,
               advice,
+              ...(fix === undefined ? {} : { fix }),
               reproduce: onHost(fabric, host, command),
             });
           };
@@ -48,6 +49,7 @@ export default defineCheck({
               `${engine} publishes port ${port} on ${address || 'every address'} for ${container}: published ports bypass the zones`,
               'Use the host’s network instead: `fabric deploy litellm`.',
               `sudo ${engine} ps --format '{{.Names}} {{.Ports}}'`,
+              'deploy', // it retires whatever publishes the port
             );
           }
           if (way === 'tailnet') {

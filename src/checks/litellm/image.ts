@@ -26,6 +26,7 @@ export default defineCheck({
                 saw: `podman has no container ${CONTAINER}`,
                 want: declared,
                 advice: 'Run `fabric deploy litellm`.',
+                fix: 'deploy',
                 reproduce,
               },
             ];
@@ -36,11 +37,14 @@ export default defineCheck({
                 saw: `the container is ${state.status}`,
                 want: 'running',
                 advice: 'Run `fabric deploy litellm`.',
+                fix: 'deploy',
                 reproduce,
               },
             ];
           if (state.image !== declared)
-            return [{ severity: 'fail', saw: state.image, want: declared, advice: 'Run `fabric deploy litellm`.', reproduce }];
+            return [
+              { severity: 'fail', saw: state.image, want: declared, advice: 'Run `fabric deploy litellm`.', fix: 'deploy', reproduce },
+            ];
           return [];
         },
       },

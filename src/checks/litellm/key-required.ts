@@ -49,6 +49,7 @@ export default defineCheck({
                     saw: `with ${who}: ${typeof seen === 'object' && seen.status === 200 ? 'HTTP 200, let in' : described(seen)}`,
                     want: 'HTTP 401',
                     advice: 'The proxy is open to everyone who can connect. Run `fabric deploy litellm`.',
+                    fix: 'deploy',
                     reproduce: onHost(fabric, host, `curl -si ${header}${baseUrl(fabric.litellm)}/v1/models`),
                   },
                 ],

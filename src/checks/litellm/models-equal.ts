@@ -1,4 +1,4 @@
-import { defineCheck, type Finding, resultId } from '../../check.ts';
+import { defineCheck, type Finding, type Fix, resultId } from '../../check.ts';
 import { isLost } from '../../evidence.ts';
 import { modelsAddedInUi, servedModels } from '../../probes/litellm.ts';
 import { onHost } from '../../reproduce.ts';
@@ -31,11 +31,12 @@ export default defineCheck({
           const header =
             masterKey === null ? '' : `-H "Authorization: Bearer $(sudo sed -n s/^${masterKey}=//p ${envPath(fabric.litellm)})" `;
           const reproduce = onHost(fabric, host, `curl -s ${header}${baseUrl(fabric.litellm)}/v1/models`);
-          const finding = (severity: Finding['severity'], saw: string, advice: string): Finding => ({
+          const finding = (severity: Finding['severity'], saw: string, advice: string, fix?: Fix): Finding => ({
             severity,
             saw,
             want: `${declared.length} models: ${declared.join(', ')}`,
             advice,
+            ...(fix === undefined ? {} : { fix }),
             reproduce,
           });
           return [
@@ -45,6 +46,7 @@ export default defineCheck({
                     'fail',
                     `missing: ${missing.join(', ')}`,
                     'Run `fabric deploy litellm`; if the file is as declared, restart the unit (LiteLLM does not reload) and read its log.',
+                    'deploy',
                   ),
                 ]
               : []),
@@ -52,7 +54,7 @@ export default defineCheck({
               ? [finding('warn', `added in the UI: ${added.join(', ')}`, 'Declare them in fabric.yaml, or remove them in the UI.')]
               : []),
             ...(unknown.length > 0
-              ? [finding('fail', `not declared: ${unknown.join(', ')}`, 'Declare them in fabric.yaml, or deploy to remove them.')]
+              ? [finding('fail', `not declared: ${unknown.join(', ')}`, 'Declare them in fabric.yaml, or deploy to remove them.', 'deploy')]
               : []),
           ];
         },

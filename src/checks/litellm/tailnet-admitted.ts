@@ -46,6 +46,7 @@ export default defineCheck({
                 saw: `zone ${zone} (${link ?? 'no tailnet interface; the default zone'}): no ${absent.join(' and no ')} rule lets ${network} connect to port ${listen.port}`,
                 want: rule,
                 advice: `Run \`fabric deploy litellm\`, or by hand: sudo ${add.join(' && sudo ')}`,
+                fix: 'deploy',
                 reproduce: onHost(
                   fabric,
                   host,

@@ -33,6 +33,7 @@ export default defineCheck({
                 saw: `there is no ${UNIT}`,
                 want: 'the unit is active',
                 advice: 'Run `fabric deploy litellm`.',
+                fix: 'deploy',
                 reproduce,
               },
             ];
@@ -43,6 +44,7 @@ export default defineCheck({
               saw: `${UNIT} is read from ${fragment}, which outranks the Quadlet`,
               want: 'the unit that the Quadlet generates',
               advice: 'Run `fabric deploy litellm`: its plan retires the old unit and keeps the file.',
+              fix: 'deploy',
               reproduce: onHost(fabric, host, `systemctl show -p FragmentPath ${UNIT}`),
             });
           }
@@ -55,6 +57,7 @@ export default defineCheck({
               advice: loop
                 ? 'It is in a restart loop: read its log.'
                 : `Start it: systemctl start ${UNIT}. If it was stopped on purpose, nothing is wrong.`,
+              ...(loop ? {} : { fix: 'deploy' as const }),
               reproduce,
             });
           } else if (restarts >= RESTARTS && age !== null && age < 600) {

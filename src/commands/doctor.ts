@@ -1,0 +1,46 @@
+import { readFileSync } from 'node:fs';
+import type { Check } from '../check.ts';
+import { Refusal } from '../errors.ts';
+import { diagnosis } from '../report/diagnosis.ts';
+import { exitCode, reportJson } from '../report/json.ts';
+import { runKey } from '../secrets/fetch.ts';
+import { visible } from '../shell.ts';
+import { type AskOptions, ask } from './ask.ts';
+import { withBecome } from './become.ts';
+import { readBook } from './book.ts';
+import { type Common, open, painter } from './session.ts';
+
+export interface DoctorOptions extends Common, Omit<AskOptions, 'at'> {
+  readonly format: 'human' | 'json';
+  readonly failOn: 'fail' | 'warn';
+  readonly verbose: boolean;
+}
+
+/** `fabric doctor`: what is wrong and why. The checks of the subjects named, those that read the past included. */
+export const doctor = async (subjects: readonly string[], options: DoctorOptions): Promise<number> => {
+  const session = open(options);
+  try {
+    const { checks } = await readBook(session.fabric);
+    const text = readFileSync(session.fabric.file, 'utf8');
+    const report = await ask(session, { ...options, at: [] }, await withBecome(runKey(), options), text, ofSubjects(checks, subjects));
+    process.stdout.write(
+      options.format === 'json'
+        ? `${JSON.stringify(reportJson(report), null, 2)}\n`
+        : diagnosis(report, painter(process.stdout), options.verbose),
+    );
+    return exitCode(report, options.failOn);
+  } finally {
+    await session.close();
+  }
+};
+
+/** The first part of a check's id. */
+const subjectOf = ({ id }: Check): string => id.slice(0, id.indexOf('/'));
+
+const ofSubjects = (checks: readonly Check[], subjects: readonly string[]): readonly Check[] => {
+  const known = [...new Set(checks.map(subjectOf))];
+  const strange = subjects.filter((one) => !known.includes(one));
+  if (strange.length > 0)
+    throw new Refusal(`no checks about ${strange.map(visible).join(', ')}`, { next: [`choose among ${known.join(', ')}`] });
+  return subjects.length === 0 ? checks : checks.filter((check) => subjects.includes(subjectOf(check)));
+};

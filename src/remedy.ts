@@ -1,0 +1,43 @@
+// What can be mended without a person's judgement, out of what was found.
+import type { Finding, Report, Result, ResultId } from './check.ts';
+import type { HostName } from './fabric.ts';
+import type { Plan, Step } from './plan.ts';
+
+/** `fabric fix`'s view of a report. */
+export interface Remedy {
+  /** Their findings all have a fix: the gate wants them to pass. */
+  readonly mended: readonly ResultId[];
+  /** In the order of the findings; what several ask for is done once, after the last that asks for it. */
+  readonly steps: readonly Exclude<Step, { readonly do: 'gate' }>[];
+  /** A deployment is part of it. */
+  readonly deploy: boolean;
+  /** What is left to do by hand, by result. */
+  readonly byHand: readonly { readonly result: Result; readonly findings: readonly Finding[] }[];
+}
+
+/** A check id, check@subject, or a REX id in any case. */
+export const isNamed = ({ id, check }: Pick<Result, 'id' | 'check'>, name: string): boolean =>
+  name === id || name === check.id || (check.rex ?? []).some((rex) => rex === name.toUpperCase());
+
+/** Root causes alone: an echo goes with its cause, and what is accepted or unknown is not touched. */
+export const remedy = ({ results }: Report, chosen: (result: Result) => boolean): Remedy => {
+  const found = results.flatMap((result) => ((result.status === 'fail' || result.status === 'warn') && chosen(result) ? [result] : []));
+  const fixes = found.flatMap(({ findings }) => findings.map(({ fix }) => fix));
+  const steps = fixes.flatMap((fix): Remedy['steps'] => (fix === undefined || fix === 'deploy' ? [] : fix));
+  const texts = steps.map((step) => JSON.stringify(step));
+  return {
+    mended: found.filter(({ findings }) => findings.every(({ fix }) => fix !== undefined)).map(({ id }) => id),
+    steps: steps.filter((_, n) => texts.lastIndexOf(texts[n] ?? '') === n),
+    deploy: fixes.includes('deploy'),
+    byHand: found.flatMap((result) => {
+      const left = result.findings.filter(({ fix }) => fix === undefined);
+      return left.length === 0 ? [] : [{ result, findings: left }];
+    }),
+  };
+};
+
+/** The last step of a plan that left each file of a host as it should still be: that step's place, and the path. */
+export const leftAt = (plan: Plan, host: HostName): readonly (readonly [n: number, path: string])[] => {
+  const last = new Map(plan.flatMap((step, n) => ('path' in step && step.host === host ? [[step.path, n] as const] : [])));
+  return [...last].map(([path, n]) => [n, path]);
+};
