@@ -43,8 +43,6 @@ const mend = async (session: Session, names: readonly string[], options: FixOpti
   const deployment = found.deploy ? await deploymentOf(session, options, book) : { plan: [], keyring };
   const steps: Plan = [...deployment.plan, ...found.steps];
   const plan: Plan = steps.length === 0 ? [] : [...steps, gate(steps, before, found)];
-  if (plan.length === 0 && options.format === 'human')
-    process.stdout.write(left(found) + (found.byHand.length > 0 ? '' : 'nothing to fix\n'));
   const purpose = { verb: 'fix this', checks: book.checks, keepsReplaced: true };
   const outcome: Outcome = plan.length === 0 ? { is: 'nothing' } : await change(session, plan, deployment.keyring, options, purpose);
   if (outcome.is === 'done') remember(session, plan);

@@ -1,0 +1,162 @@
+// `fabric doctor` and `fabric fix` on the demo's simulated host: found, mended by one plan, taken back. The same on a real host is in
+// test/e2e/fix.test.ts.
+import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type Check, defineCheck, type Finding, type Fix, type Result, resultId } from '../src/check.ts';
+import { remedy } from '../src/remedy.ts';
+import { type Host, startHost } from './demo/host.ts';
+import { runbook, UNTIL_ALIVE } from './demo/runbook.ts';
+
+const BIN = join(import.meta.dirname, '../bin/fabric.js');
+const KEY = 'sk-fix-0123456789abcdef';
+let host: Host;
+let folder = '';
+const root = async (script: string): Promise<string> => {
+  const { code, out, err } = await host.run('sh -s', script, 'root');
+  if (code !== 0) throw new Error(`exit ${code}: ${err || out}`);
+  return out.trim();
+};
+const fabric = async (...args: readonly string[]) => {
+  const { exitCode, stdout, stderr } = await execa(process.execPath, [BIN, ...args], {
+    cwd: folder,
+    reject: false,
+    stdin: 'ignore',
+    env: { PATH: process.env['PATH'], HOME: folder, LITELLM_MASTER_KEY: KEY, NO_COLOR: '1' },
+    extendEnv: false,
+  });
+  return { code: exitCode, out: stdout, err: stderr };
+};
+const failing = async (): Promise<readonly string[]> => {
+  const { out } = await fabric('doctor', '--format', 'json');
+  const report: { results: { id: string; status: string }[] } = JSON.parse(out);
+  return report.results.filter(({ status }) => status === 'fail').map(({ id }) => id);
+};
+const state = (): readonly string[] => {
+  const path = join(folder, '.local/state/fabric');
+  return existsSync(path) ? readdirSync(path).filter((name) => name.endsWith('.fix.json')) : [];
+};
+
+beforeAll(async () => {
+  host = await startHost({ patience: 100 });
+  await root(`${runbook(KEY)}\n${UNTIL_ALIVE}`);
+  folder = join(host.scratch, 'operator');
+  mkdirSync(folder);
+  const { port, hostKey, identity, user } = host.login;
+  writeFileSync(
+    join(folder, 'fabric.yaml'),
+    `hosts:
+  akira: { address: 127.0.0.1, port: ${port}, user: ${user}, client: ssh2, hostKey: "${hostKey}", identity: ${identity} }
+litellm:
+  host: akira
+  image: ghcr.io/berriai/litellm:v1.109.1
+  secrets:
+    LITELLM_MASTER_KEY: env:LITELLM_MASTER_KEY
+  backends:
+    vllm: { kind: vllm, url: "http://127.0.0.1:8000", models: [{ id: qwen2.5-7b, alias: default }] }
+`,
+  );
+});
+afterAll(async () => {
+  await host.close();
+});
+
+test('doctor: root causes with what follows from them, what mends them, and where to read more; exit 1', async () => {
+  const { code, out } = await fabric('doctor', 'litellm');
+  expect(code).toBe(1);
+  expect(out).toMatch(
+    /✗ litellm\/unit-active@akira[\s\S]* {4}fix {3}fabric fix litellm\/unit-active@akira\n {4}more {2}fabric explain litellm\/unit-active\n {4}↳ \d+ only follow from it: litellm\//,
+  );
+  expect(out).not.toContain('host/disk');
+  expect(await fabric('doctor', 'nginx')).toMatchObject({ code: 2, err: expect.stringContaining('choose among litellm, ') });
+});
+
+test.each<[string, readonly string[], string]>([
+  ['nothing is named', [], 'what is to be fixed is not said'],
+  ['a check that is none', ['litellm/exposur'], 'litellm/exposur: no check of this fabric.yaml'],
+  ['a result that is none', ['litellm/image@motoko'], 'no check of this fabric.yaml'],
+  ['all and one', ['--all', 'litellm/image'], 'what is to be fixed is not said'],
+  ['nobody can be asked', ['--all'], 'nobody can be asked'],
+  ['no fix was made', ['--undo'], 'there is no fix to take back'],
+])('fix, %s: exit 2', async (_, args, message) => {
+  const { code, err } = await fabric('fix', ...args);
+  expect([code, err]).toEqual([2, expect.stringContaining(message)]);
+});
+
+test('fix: one plan, shown; applied; gated; the doctor is content; taken back, it is as it was', async () => {
+  const before = await failing();
+  expect(before).toContain('litellm/env-private@akira');
+  const files =
+    'cd /flux/apps/litellm; sha256sum config.yaml .env; stat -c "%a %U" config.yaml .env; systemctl show -p FragmentPath litellm';
+  const was = await root(files);
+
+  const plan = await fabric('fix', '--all', '--dry-run', '--exit-code');
+  expect(plan).toMatchObject({ code: 6, out: expect.stringContaining('Plan to fix this on akira:') });
+  expect([await root(files), state()]).toEqual([was, []]);
+
+  const done = await fabric('fix', '--all', '--yes');
+  expect(done).toMatchObject({ code: 0, err: expect.stringMatching(/✓ gate: .*litellm\/env-private@akira.* hold; nothing else is worse/) });
+  expect(await failing()).toEqual([]);
+  expect(await fabric('fix', '--all', '--yes')).toMatchObject({ code: 0, out: 'nothing to fix' });
+
+  expect(await fabric('fix', '--undo', '--dry-run')).toMatchObject({
+    code: 0,
+    out: expect.stringContaining('take back: write /flux/apps/litellm/config.yaml'),
+  });
+  expect(state()).toHaveLength(1);
+  expect(await fabric('fix', '--undo', '--yes')).toMatchObject({ code: 0, out: expect.stringContaining('the fix is taken back') });
+  await root(UNTIL_ALIVE);
+  expect(await root(files)).toBe(was);
+  expect(await failing()).toEqual(before);
+  expect(state()).toEqual([]);
+});
+
+test('fix one of them: the rest stays as it is', async () => {
+  const { code, err } = await fabric('fix', 'litellm/env-private', '--yes');
+  expect([code, err]).toEqual([0, expect.stringContaining('litellm/env-private@akira holds')]);
+});
+
+test('something changed since: the fix is not taken back, and nothing is touched', async () => {
+  await root('echo "# mine" >>/flux/apps/litellm/config.yaml');
+  const undone = await fabric('fix', '--undo', '--yes');
+  expect(undone).toMatchObject({
+    code: 2,
+    err: expect.stringContaining('akira: changed since the fix, so it is not taken back: /flux/apps/litellm/config.yaml'),
+  });
+  expect(await root('tail -n 1 /flux/apps/litellm/config.yaml; ls /var/lib/fabric/journal | wc -l')).toBe('# mine\n1');
+});
+
+const run = (title: string, host = 'akira'): Exclude<Fix, 'deploy'>[number] => ({
+  do: 'run',
+  host,
+  title,
+  script: title,
+  undo: { script: `un${title}` },
+});
+const check: Check = defineCheck({ id: 'host/x', rex: ['REX-9'], title: 'x', story: '', each: () => [] });
+const failed = (subject: string, ...fixes: readonly (Fix | undefined)[]): Result => ({
+  id: resultId(check, subject),
+  check,
+  subject,
+  status: 'fail',
+  findings: fixes.map((fix, n): Finding => ({ severity: 'fail', saw: String(n), want: '', advice: '', ...(fix ? { fix } : {}) })),
+  lost: [],
+});
+const titles = (results: readonly Result[]) => {
+  const { steps, mended, byHand, deploy } = remedy({ at: 0, results }, () => true);
+  return [steps.map((step) => (step.do === 'run' ? step.title : '')), mended, byHand.map(({ result }) => result.subject), deploy];
+};
+test.each<[string, readonly Result[], ReturnType<typeof titles>]>([
+  ['its own steps', [failed('a', [run('stop')])], [['stop'], ['host/x@a'], [], false]],
+  [
+    'a restart that two want comes once, last',
+    [failed('a', [run('edit'), run('restart')]), failed('b', [run('more'), run('restart')])],
+    [['edit', 'more', 'restart'], ['host/x@a', 'host/x@b'], [], false],
+  ],
+  ['half of it is left to a person', [failed('a', [run('stop')], undefined)], [['stop'], [], ['a'], false]],
+  ['a deployment', [failed('a', 'deploy'), failed('b', 'deploy')], [[], ['host/x@a', 'host/x@b'], [], true]],
+  ['an echo goes with its cause', [{ id: 'host/x@a', check, subject: 'a', status: 'blocked', by: 'host/x@b' }], [[], [], [], false]],
+])('remedy: %s', (_, results, expected) => {
+  expect(titles(results)).toEqual(expected);
+});
