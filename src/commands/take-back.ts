@@ -63,7 +63,10 @@ export const undo = async (session: Session, options: ChangeOptions): Promise<nu
   const last = recall(session);
   const hosts = hostsOf(last.plan);
   const keyring = await withBecome(runKey(), options);
-  const probes = hosts.map((host) => ({ host, probe: changedSince(host, last.run, leftAt(last.plan, host)) }));
+  const probes = hosts.flatMap((host) => {
+    const left = leftAt(last.plan, host);
+    return left.length === 0 ? [] : [{ host, probe: changedSince(host, last.run, left) }];
+  });
   const needs = probes.map(({ probe }) => probe);
   const asking = progress(`asking ${hosts.join(', ')}`);
   const evidence = await session.ask(needs, keyring).finally(() => asking.end());

@@ -262,6 +262,24 @@ const also = (yaml: string, check: CheckId): RegExp => {
   return check === 'litellm/host-network' ? /^litellm\/exposure@/ : /^$/;
 };
 
+test('several at once: doctor names them, fix mends them by one plan, and takes it back', async () => {
+  const json = async (): Promise<string> => (await it.fabric(YAML, ['doctor', '--format', 'json'])).out;
+  await it.root(`chmod 644 /flux/apps/litellm/.env; firewall-cmd -q --remove-rich-rule='${rule}'; systemctl stop litellm`);
+  const broken = ['litellm/unit-active@akira', 'litellm/tailnet-admitted@akira', 'litellm/env-private@akira'];
+  expect(having(await json(), 'fail')).toEqual(broken);
+  const plan = await it.fabric(YAML, ['fix', '--all', '--dry-run', '--exit-code']);
+  expect(plan).toMatchObject({ code: 6, out: expect.stringContaining('make /flux/apps/litellm/.env 600 root:root (it is 644 root:root)') });
+  expect(await it.fabric(YAML, ['fix', '--all', '--yes'])).toMatchObject({ code: 0 });
+  expect(having(await json(), 'fail')).toEqual([]);
+  expect(await it.status('ops')).toBe(200);
+  expect(await it.fabric(YAML, ['fix', '--undo', '--yes'])).toMatchObject({
+    code: 0,
+    out: expect.stringContaining('the fix is taken back'),
+  });
+  expect(having(await json(), 'fail')).toEqual(broken.slice(1)); // a service that was stopped is started again, and stays so
+  expect(await it.fabric(YAML, ['fix', ...broken.slice(1), '--yes'])).toMatchObject({ code: 0 });
+});
+
 test('healed: the tailnet gets in, a stranger does not', async () => {
   expect([await it.status('ops'), await it.status('pub')]).toEqual([200, 0]);
   expect(await it.status('ops', '/v1/models', '-H', `Authorization: Bearer ${KEY}`)).toBe(200);

@@ -88,7 +88,13 @@ export const lab = (net: string) => {
   const verb = (...args: readonly string[]): Promise<string> => must(run(LAB, args));
   const curl = (from: 'ops' | 'pub', url: string, ...args: readonly string[]): Promise<Ran> =>
     run(LAB, ['exec', from, 'curl', '-s', '-m', '8', ...args, url]);
-  const fabricEnv = { ...env, PATH: `${dir}/bin:${env['PATH'] ?? ''}`, LITELLM_MASTER_KEY: KEY, NO_COLOR: '1' };
+  const fabricEnv = {
+    ...env,
+    PATH: `${dir}/bin:${env['PATH'] ?? ''}`,
+    XDG_STATE_HOME: join(dir, 'state'),
+    LITELLM_MASTER_KEY: KEY,
+    NO_COLOR: '1',
+  };
 
   beforeAll(async () => {
     mkdirSync(join(dir, 'bin'));
