@@ -104,6 +104,10 @@ test.each([
 ])('an accepted risk: %s', (_, accept, status) => {
   expect(statuses([make('x/a', () => [bad])], ok, accepting(accept))).toEqual([`x/a@h1 ${status}`]);
 });
+test('a risk that was accepted until yesterday is a finding that says so', () => {
+  const [result] = examine(accepting({ until: '2026-11-20' }), [make('x/a', () => [bad])], ok, options, NOON).results;
+  expect(result).toMatchObject({ findings: [{ saw: `${bad.saw} (accepted until 2026-11-20, which is over)` }] });
+});
 
 test.each<[string, Check, readonly Evidence[], 'fail' | 'warn', number]>([
   ['healthy', make('x/a', () => []), ok, 'fail', 0],

@@ -17,8 +17,7 @@ deploy-litellm: ## show the plan, ask, make the host as fabric.yaml declares (AR
 validate-litellm: ## is it as declared? changes nothing
 	@$(FABRIC) validate $(ARGS)
 
-doctor: ## fabric doctor, where this fabric has it
-	$(call has,doctor)
+doctor: ## what is wrong, and why? changes nothing
 	@$(FABRIC) doctor $(ARGS)
 
 secrets-sync: ## fabric secrets sync, where this fabric has it
