@@ -66,8 +66,9 @@ test('doctor: root causes with what follows from them, what mends them, and wher
   const { code, out } = await fabric('doctor', 'litellm');
   expect(code).toBe(1);
   expect(out).toMatch(
-    /✗ litellm\/unit-active@akira[\s\S]* {4}fix {3}fabric fix litellm\/unit-active@akira\n {4}more {2}fabric explain litellm\/unit-active\n {4}↳ \d+ only follow from it: litellm\//,
+    /✗ litellm\/unit-active@akira[\s\S]* {4}more {2}fabric explain litellm\/unit-active\n {4}↳ \d+ only follow from it: litellm\//,
   );
+  expect(out).toMatch(/`fabric fix --all` mends \d+ of them, and shows its plan first$/);
   expect(out).not.toContain('host/disk');
   expect(await fabric('doctor', 'nginx')).toMatchObject({ code: 2, err: expect.stringContaining('choose among litellm, ') });
 });

@@ -1,5 +1,6 @@
 import type { ChalkInstance } from 'chalk';
 import type { Report, Result, ResultId } from '../check.ts';
+import { remedy } from '../remedy.ts';
 import { visible } from '../shell.ts';
 import { countsLine, reportLines } from './human.ts';
 
@@ -23,8 +24,16 @@ export const diagnosis = (report: Report, paint: ChalkInstance, verbose: boolean
     ]),
     ...reportLines({ at: report.at, results: rest }, paint, verbose),
     countsLine(report, paint),
+    ...mendable(report),
     '',
   ].join('\n');
+};
+
+const mendable = (report: Report): readonly string[] => {
+  const { mended } = remedy(report, () => true);
+  return mended.length === 0
+    ? []
+    : [`\`fabric fix --all\` mends ${mended.length === 1 ? 'one' : mended.length} of them, and shows its plan first`];
 };
 
 const rank = ({ status }: Result): number => (status === 'fail' ? 0 : 1);

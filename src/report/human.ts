@@ -15,9 +15,10 @@ const finding = (paint: ChalkInstance, { saw, want, advice, reproduce }: Finding
   ...(reproduce === undefined ? [] : [field(paint, 'try', reproduce)]),
 ];
 
+/** A deployment as the remedy is in the advice already. */
 const findings = (paint: ChalkInstance, id: ResultId, all: readonly Finding[]): readonly string[] => [
   ...all.flatMap((one) => finding(paint, one)),
-  ...(all.some(({ fix }) => fix !== undefined) ? [field(paint, 'fix', `fabric fix ${quote(id)}`)] : []),
+  ...(all.some(({ fix }) => fix !== undefined && fix !== 'deploy') ? [field(paint, 'fix', `fabric fix ${quote(id)}`)] : []),
 ];
 
 const heading = (paint: ChalkInstance, mark: string, { id, check }: Result): string =>

@@ -10,7 +10,14 @@ import { runbook, UNTIL_ALIVE } from './runbook.ts';
 const FABRIC = join(import.meta.dirname, '../../bin/fabric.js');
 const KEY = `sk-demo-${randomBytes(12).toString('hex')}`;
 /** What a runbook's LiteLLM has against it. */
-const RED = ['litellm/unit-active', 'litellm/models-equal', 'litellm/tailnet-admitted', 'litellm/config-drift', 'litellm/env-private'];
+const RED = [
+  'litellm/unit-active',
+  'litellm/models-equal',
+  'litellm/tailnet-admitted',
+  'litellm/config-drift',
+  'litellm/env-private',
+  'litellm/exposure',
+];
 
 const terminal = process.stdout.isTTY && !process.env['NO_COLOR'];
 const say = (text = ''): void => {
