@@ -57,10 +57,10 @@ export const effectiveHops = (text: string | undefined): number => {
 const plain = (text: string): string => text.trim().replace(/^(['"])(.*)\1$/, '$2');
 const text = (variables: Variables, name: string): string => plain(variables.get(name) ?? '');
 
-/** From n8n 2.35.0 on, N8N_WEBHOOK_URL is what WEBHOOK_URL was (services/url.service.js; measured: 2.34.6 does not know it). */
+/** N8N_WEBHOOK_URL is known, and WEBHOOK_URL deprecated, from 2.30.0 on by the packages (2.28.6 does not know it); n8n’s documentation says 2.35.0. */
 export const knowsWebhookUrl = (version: string | null): boolean => {
   const [, major = '99', minor = '0'] = /^(\d+)\.(\d+)\./.exec(version ?? '') ?? [];
-  return Number(major) > 2 || (Number(major) === 2 && Number(minor) >= 35);
+  return Number(major) > 2 || (Number(major) === 2 && Number(minor) >= 30);
 };
 
 /** What n8n makes of where it listens: `http://localhost:5678/` unless it is told more. */

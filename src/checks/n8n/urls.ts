@@ -11,13 +11,13 @@ export default defineCheck({
   title: 'n8n knows by which addresses it is reached',
   story:
     'Behind a proxy n8n cannot see its own address. Untold, it makes webhooks that begin with http://localhost:5678/, registers these with other services, and sends OAuth back to them. ' +
-    'Three generations of variables say it, and the wrong one is ignored without a word: N8N_WEBHOOK_URL counts from 2.35.0 on and outranks WEBHOOK_URL, which is deprecated since; test webhooks and the editor do not follow the old one where N8N_EDITOR_BASE_URL is set.',
+    'Three generations of variables say it, and the wrong one is ignored without a word: N8N_WEBHOOK_URL counts from 2.30 on and outranks WEBHOOK_URL, which is deprecated since; test webhooks and the editor do not follow the old one where N8N_EDITOR_BASE_URL is set.',
   decides:
     'The variables of the process that runs, put together as n8n’s own url.service does in that version (told by its log; the newest where it is not), against n8n.url and n8n.webhooks. Variables that n8n does not have or no longer wants are warnings.',
   sources: [
     'n8n: packages/cli/src/services/url.service.ts, packages/cli/src/deprecation/deprecation.service.ts, packages/@n8n/config/src/configs/auth.config.ts',
     'docs.n8n.io: Configure webhook URLs with reverse proxy',
-    'measured: n8n 2.40.7 warns of WEBHOOK_URL at its start; 2.34.6 does not know N8N_WEBHOOK_URL',
+    'measured: n8n 2.40.7 warns of WEBHOOK_URL at its start; read in the packages: 2.30.0 does too, 2.28.6 does not know N8N_WEBHOOK_URL (the documentation says 2.35.0)',
   ],
   each: (fabric) => {
     const { n8n } = fabric;
@@ -82,7 +82,7 @@ export default defineCheck({
             findings.push(
               finding(
                 'warn',
-                `WEBHOOK_URL is set, which n8n ${version} calls deprecated (from 2.35.0 on)`,
+                `WEBHOOK_URL is set, which n8n ${version} calls deprecated`,
                 'N8N_WEBHOOK_URL alone',
                 now === undefined ? `Rename it: N8N_WEBHOOK_URL=${old}` : 'Remove WEBHOOK_URL: N8N_WEBHOOK_URL says the same.',
               ),
