@@ -47,7 +47,11 @@ const states: readonly (readonly [
     },
   ],
   ['somebody logged in', { root: VISIT }, { 'n8n/proxy-hops': /logged ERR_ERL_UNEXPECTED_X_FORWARDED_FOR once, last at 2/ }],
-  ['healed by the fix, and somebody logged in', { fix: true, root: VISIT }, { 'n8n/proxy-hops': /^pass/, 'n8n/alive': /^pass/ }],
+  [
+    'healed by the fix, and somebody logged in',
+    { fix: true, root: `${UNTIL_N8N}\n${VISIT}` },
+    { 'n8n/proxy-hops': /^pass/, 'n8n/alive': /^pass/ },
+  ],
   [
     'too many',
     { root: `${set('N8N_PROXY_HOPS=2\\n')}; ${again}; ${VISIT}` },
@@ -58,7 +62,7 @@ const states: readonly (readonly [
     { root: set('N8N_PROXY_HOPS=1\\n') },
     { 'n8n/proxy-hops': /says 1, which this process has not read$/ },
   ],
-  ['a restart is all that is due', { fix: true }, { 'n8n/proxy-hops': /^pass/ }],
+  ['a restart is all that is due', { fix: true, root: UNTIL_N8N }, { 'n8n/proxy-hops': /^pass/ }],
   ['stopped', { root: 'systemctl stop n8n' }, { 'n8n/alive': /^fail/, 'n8n/proxy-hops': /^blocked/, 'n8n/urls': /^blocked/ }],
 ];
 

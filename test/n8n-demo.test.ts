@@ -18,5 +18,5 @@ n8nContract(
     },
     ask: async (stdin) => (await host.run('sh -s', stdin)).out,
   },
-  process.env['N8N_DEMO_RECORD'] === '1',
+  false,
 );

@@ -87,10 +87,11 @@ export default defineCheck({
           const findings: Finding[] = [];
           if (complaints(said, UNEXPECTED) !== '')
             findings.push({
-              severity: 'fail',
+              severity: 'warn',
               saw: `requests come with X-Forwarded-For, though ${front}${complaints(said, UNEXPECTED)}`,
-              want: 'n8n.proxies of fabric.yaml names all that stands in front',
-              advice: 'Declare n8n.proxies as it is, from the outside in; then ask again.',
+              want: 'n8n.proxies names all that stands in front',
+              advice:
+                'Is there a proxy after all? Declare it in n8n.proxies. Otherwise a client wrote the header himself, which counts for nothing here.',
               reproduce: readLog,
             });
           if (complaints(said, PERMISSIVE) !== '')
