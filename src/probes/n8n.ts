@@ -43,7 +43,7 @@ const find = ({ container, unit }: N8n): string =>
         ]
       : [
           'p= bad=',
-          `${engines}; s=$($e inspect --type container --format ${quote(FIELDS)} ${quote(container)} 2>&1) && { p=$(printf '%s\\n' "$s" | cut -f2); break; }; case $s in *[Nn]'o such '*) ;; *) bad=$s;; esac; done`,
+          `${engines}; i="$e inspect --type container"; s=$($i --format ${quote(FIELDS)} ${quote(container)} 2>/dev/null) && { p=$(printf '%s\\n' "$s" | cut -f2); break; }; b=$($i --format x ${quote(container)} 2>&1 >/dev/null); case $b in *[Nn]'o such '*) ;; *) bad="$e: $b";; esac; done`,
           'if [ -z "$p" ]; then if [ -n "$bad" ]; then printf "%s\\n" "$bad" >&2; exit 1; fi; echo absent; exit; fi',
         ]),
     "q=$p; while [ \"$q\" != 0 ] && ! ls -l /proc/$q/exe 2>/dev/null | grep -qE '/node( [(]deleted[)])?$'; do q=$(cut -d' ' -f1 /proc/$q/task/$q/children 2>/dev/null); q=${q:-0}; done",
@@ -146,7 +146,7 @@ export const n8nLog = (n8n: N8n): Probe<Log | null> => ({
       `*) $e logs -t --since "$i" ${quote(n8n.container ?? '')} 2>&1;;`,
       'esac; echo "ended $?"; } | awk \'',
       '/^ended [0-9]+$/ { code = substr($0, 7); next }',
-      '/(^|[ \\]:])Version: [0-9]+[.][0-9]+[.][0-9]+/ { v = $0; sub(/.*Version: /, "", v) }',
+      'v == "" && /(^|[^A-Za-z])Version: [0-9]+[.][0-9]+[.][0-9]+/ { v = $0; sub(/.*[^A-Za-z]Version: |^Version: /, "", v); sub(/[" ].*/, "", v) }',
       '/code: .*ERR_ERL_[A-Z_]+/ { c = $0; sub(/.*ERR_ERL_/, "ERR_ERL_", c); sub(/[^A-Z_].*/, "", c); n[c]++; t[c] = $1 }',
       'END { if (code != 0) { print "its log cannot be read: exit " code | "cat >&2"; exit 1 } if (v != "") print "version " v; for (c in n) print n[c], t[c], c }\'',
     ].join('\n'),

@@ -1,7 +1,7 @@
 #!/bin/bash
 # What the tests of n8n need, into LAB_DIR (/var/lib/fabric-lab); does nothing when it is there. Root on Debian.
 #   n8n.sh        front/: Debian's nginx and Caddy, unpacked and not installed, and Express with express-rate-limit as n8n pins them (5 s)
-#   n8n.sh n8n    n8n/ too: the real n8n, with a Node of its own and sqlite3 compiled here (4 minutes, 3 GB); for recording alone
+#   n8n.sh n8n    n8n/ too: the real n8n, with a Node of its own (x64) and sqlite3 compiled here (4 minutes, 3 GB); for recording alone
 set -euo pipefail
 LAB_DIR=${LAB_DIR:-/var/lib/fabric-lab}
 N8N=2.40.7
@@ -11,7 +11,7 @@ quiet=(--no-audit --no-fund --loglevel=error)
 front=$LAB_DIR/front
 if [ ! -e "$front/done" ]; then
   rm -rf "$front"; mkdir -p "$front/deb"
-  (cd "$front/deb" && apt-get -qq download nginx nginx-common caddy 2>/dev/null && for deb in *.deb; do dpkg -x "$deb" "$front"; done)
+  (cd "$front/deb" && apt-get -qq -o APT::Sandbox::User=root download nginx nginx-common caddy && for deb in *.deb; do dpkg -x "$deb" "$front"; done)
   echo '{"private":true}' >"$front/package.json"
   npm install --prefix "$front" "${quiet[@]}" express@5.1.0 express-rate-limit@7.5.0 >/dev/null
   rm -rf "$front/deb"; touch "$front/done"

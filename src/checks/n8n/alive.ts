@@ -33,7 +33,7 @@ export default defineCheck({
                 severity: 'fail',
                 saw: `there is no ${called(n8n)}`,
                 want,
-                advice: 'Start it, or correct n8n.container and n8n.unit in fabric.yaml.',
+                advice: 'Start it, or correct n8n.container and n8n.unit in fabric.yaml. What a user’s own podman runs is not looked at.',
                 reproduce: onHost(fabric, n8n.host, 'sudo podman ps -a; sudo docker ps -a; systemctl list-units "*n8n*"'),
               },
             ];
