@@ -179,6 +179,16 @@ test.each<readonly [string, Check, Told, RegExp]>([
     },
     /^warn: N8N_PROXY_HOPS is 1, which is right; \/opt\/n8n\/\.env says 3, which the next start will read$/,
   ],
+  [
+    'quotes that systemd took off',
+    proxyHops,
+    {
+      yaml: 'unit: n8n.service, env_file: /opt/n8n/.env, url: https://n8n.example.net, proxies: [nginx]',
+      process: ok('systemd\tactive\t4711\t0\t0c1d\nNODE_ENV=production\nN8N_PROXY_HOPS=1'),
+      file: ok('600 root:root\nN8N_PROXY_HOPS="1"'),
+    },
+    /^pass: $/,
+  ],
   ['told where it is', urls, { process: podman(RIGHT) }, /^pass: $/],
   [
     'an old one, told by the new name',

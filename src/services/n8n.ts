@@ -54,7 +54,7 @@ export const effectiveHops = (text: string | undefined): number => {
   return Number.isNaN(number) || number < 0 ? 0 : Math.ceil(number); // 1.5: Express trusts the entries 0 and 1
 };
 /** n8n's own: blanks around and one pair of quotes are left out. */
-const plain = (text: string): string => text.trim().replace(/^(['"])(.*)\1$/, '$2');
+export const plain = (text: string): string => text.trim().replace(/^(['"])(.*)\1$/, '$2');
 const text = (variables: Variables, name: string): string => plain(variables.get(name) ?? '');
 
 /** N8N_WEBHOOK_URL is known, and WEBHOOK_URL deprecated, from 2.30.0 on by the packages (2.28.6 does not know it); n8n’s documentation says 2.35.0. */

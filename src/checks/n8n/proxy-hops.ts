@@ -3,7 +3,7 @@ import { isLost } from '../../evidence.ts';
 import type { N8n } from '../../fabric.ts';
 import { type EnvFile, type Log, n8nEnvFile, n8nHealth, n8nLog, n8nProcess, type Process } from '../../probes/n8n.ts';
 import { onHost } from '../../reproduce.ts';
-import { effectiveHops, HOPS, hopsOf, logCommand, trustNeeded, variablesCommand } from '../../services/n8n.ts';
+import { effectiveHops, HOPS, hopsOf, logCommand, plain, trustNeeded, variablesCommand } from '../../services/n8n.ts';
 import { quote } from '../../shell.ts';
 import alive from './alive.ts';
 
@@ -47,7 +47,8 @@ export default defineCheck({
           const found = file === undefined ? null : maybe(file);
           const there = isLost(found) ? null : found;
           const planned = there?.variables.get(HOPS);
-          const due = planned !== undefined && effectiveHops(planned) !== hops;
+          // Whoever hands the file on may take quotes off (systemd, compose) or not (podman, docker run): either reading may be the process's.
+          const due = planned !== undefined && ![planned, plain(planned)].some((one) => effectiveHops(one) === hops);
 
           const front = n8n.proxies.length === 0 ? 'nothing is declared in front' : `${amount(right)} in front (${n8n.proxies.join(', ')})`;
           const has = `${HOPS} is ${written === undefined ? 'not set' : written}${String(hops) === (written ?? '') ? '' : `, which counts as ${hops}`}`;
