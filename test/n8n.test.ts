@@ -1,4 +1,6 @@
 // What the recordings of n8n do not reach: its arithmetic by tables, and hosts that the lab does not have.
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { asDeclared, type Check } from '../src/check.ts';
 import alive from '../src/checks/n8n/alive.ts';
@@ -8,6 +10,7 @@ import type { Answer, Lost } from '../src/evidence.ts';
 import { examine, needsOf } from '../src/examine.ts';
 import type { Front } from '../src/fabric.ts';
 import { editorBase, effectiveHops, hopsOf, knowsWebhookUrl, sameBase, trustNeeded, webhookBase } from '../src/services/n8n.ts';
+import { decode, marks, questionMark } from '../src/wire.ts';
 import { fabricOf, SAMPLE } from './sample.ts';
 
 const behind = (...proxies: readonly Front[]) => ({ host: 'akira', url: '', webhooks: '', proxies });
@@ -273,4 +276,20 @@ test('a unit and its file: one line and a restart, the rest of the file as it is
     '`fabric fix n8n/proxy-hops` sets it and restarts n8n.service. And caddy needs trusted_proxies (Caddyfile: servers { trusted_proxies static private_ranges }): else the client’s address is lost before n8n.',
   );
   expect(judged(proxyHops, { yaml, file: ok('absent') }).fix).toEqual([]);
+});
+
+// What stands beside `before`: more ways to be wrong, each recorded from the real n8n.
+const FIXTURES = join(import.meta.dirname, '../fixtures/n8n/proxy-hops');
+test.each<readonly [string, RegExp]>([
+  ['before-too-high', /^fail: N8N_PROXY_HOPS is 2, and 1 proxy stands in front \(nginx\): whoever sends/],
+  ['before-too-low', /^fail: N8N_PROXY_HOPS is 1, and 2 proxies stand in front \(cloudflare-tunnel, nginx\): everyone comes from/],
+  ['before-quoted', /^fail: N8N_PROXY_HOPS is "1", which counts as 0, .* logged ERR_ERL_UNEXPECTED_X_FORWARDED_FOR once/],
+  ['before-not-read', /^fail: N8N_PROXY_HOPS is 2, .*; \/opt\/n8n\/\.env says 1, which this process has not read$/],
+])('%s', (name, expected) => {
+  const fabric = fabricOf(readFileSync(join(FIXTURES, name, 'fabric.yaml'), 'utf8'));
+  const text = readFileSync(join(FIXTURES, name, 'akira.evidence'), 'utf8');
+  for (const { key, question } of needsOf(fabric, [proxyHops], asDeclared)) expect(marks(text).get(key), key).toBe(questionMark(question));
+  const [result] = examine(fabric, [proxyHops], [decode(text)], asDeclared, 0).results;
+  const saw = result !== undefined && 'findings' in result ? result.findings.map((one) => one.saw) : [];
+  expect(`${result?.status}: ${saw.join(' | ')}`).toMatch(expected);
 });
