@@ -1,5 +1,5 @@
 // What N8N_PROXY_HOPS does, on real proxies: Debian's nginx and Caddy, and Express with express-rate-limit at the versions that n8n pins,
-// used as n8n uses them (test/lab/n8n-app.js). n8n itself takes four minutes and 3 GB to install: with FABRIC_FIXTURES=1 it runs too, in a
+// used as n8n uses them (test/lab/n8n-app.js). n8n itself takes five minutes and 3 GB to install: with FABRIC_FIXTURES=1 it runs too, in a
 // lab host's container (the image's own files are another's, n8n's are bound in), and what is recorded there are the fixtures of n8n/*.
 import { spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';

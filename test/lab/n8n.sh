@@ -1,7 +1,7 @@
 #!/bin/bash
 # What the tests of n8n need, into LAB_DIR (/var/lib/fabric-lab); does nothing when it is there. Root on Debian.
 #   n8n.sh        front/: Debian's nginx and Caddy, unpacked and not installed, and Express with express-rate-limit as n8n pins them (5 s)
-#   n8n.sh n8n    n8n/ too: the real n8n, with a Node of its own (x64) and sqlite3 compiled here (4 minutes, 3 GB); for recording alone
+#   n8n.sh n8n    n8n/ too: the real n8n, with a Node of its own (x64) and sqlite3 compiled here (5 minutes, 3 GB); for recording alone
 set -euo pipefail
 LAB_DIR=${LAB_DIR:-/var/lib/fabric-lab}
 N8N=2.40.7
