@@ -19,6 +19,8 @@ export interface Fabric {
   readonly hosts: ReadonlyMap<HostName, Host>;
   readonly tailnet: { readonly range: Cidr; readonly resolver: Address };
   readonly litellm: Litellm;
+  /** Absent: no n8n here. */
+  readonly n8n?: N8n;
   readonly accept: readonly Accepted[];
 }
 
@@ -87,6 +89,26 @@ export interface Model {
   /** Tokens: LiteLLM's default for requests that name none, not a cap. */
   readonly maxTokens: number | null;
 }
+
+/** How n8n runs, and how people reach it. One of `container` and `unit` at least is there. */
+export interface N8n {
+  readonly host: HostName;
+  /** Of podman or docker. */
+  readonly container?: string;
+  /** What starts it: systemd's, with its suffix. With a container of a Quadlet, both. */
+  readonly unit?: string;
+  /** Absolute path of the file that its variables are set in. */
+  readonly envFile?: string;
+  /** Where people find the editor, without a slash at the end. */
+  readonly url: string;
+  /** What its webhooks' addresses begin with: `url` where the file gives none. */
+  readonly webhooks: string;
+  /** What stands in front of it, from the outside in. `[]`: nothing. */
+  readonly proxies: readonly Front[];
+}
+export const PROXIES = ['cloudflare', 'cloudflare-tunnel', 'nginx', 'caddy', 'traefik', 'tailscale-serve', 'tcp', 'other'] as const;
+/** `tcp`: passes connections on without looking inside. `other`: appends to X-Forwarded-For. */
+export type Front = (typeof PROXIES)[number];
 
 /** A risk somebody accepted: a finding again after `until`. */
 export interface Accepted {

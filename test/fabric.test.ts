@@ -69,6 +69,14 @@ litellm:
   config:
     model_list: [{ model_name: from-config }]
     router_settings: { retries: 1.5, text: "two\\nlines", none: null, on: true }
+n8n:
+  host: motoko
+  container: n8n-n8n-1
+  unit: n8n@home.service
+  env_file: /opt/n8n/.env
+  url: https://n8n.example.net/
+  webhooks: https://webhooks.example.net/in/
+  proxies: [cloudflare-tunnel, tcp, nginx]
 accept:
   - check: litellm/exposure
     subject: akira
@@ -157,6 +165,15 @@ const whole: Fabric = {
       model_list: [{ model_name: 'from-config' }],
       router_settings: { retries: 1.5, text: 'two\nlines', none: null, on: true },
     },
+  },
+  n8n: {
+    host: 'motoko',
+    container: 'n8n-n8n-1',
+    unit: 'n8n@home.service',
+    envFile: '/opt/n8n/.env',
+    url: 'https://n8n.example.net',
+    webhooks: 'https://webhooks.example.net/in',
+    proxies: ['cloudflare-tunnel', 'tcp', 'nginx'],
   },
   accept: [
     { check: 'litellm/exposure', subject: 'akira', reason: 'the zone is left to another team', until: '2027-01-31' },
@@ -270,7 +287,7 @@ const bad: readonly (readonly [title: string, was: string, now: string, ...probl
     'an unknown section',
     'hosts:',
     'host: 1\nhosts:',
-    'f:1:1 host: expected one of hosts, tailnet, litellm, accept, found "host" (did you mean "hosts"?)',
+    'f:1:1 host: expected one of hosts, tailnet, litellm, n8n, accept, found "host" (did you mean "hosts"?)',
   ],
   [
     'an unknown key',
@@ -691,6 +708,44 @@ const bad: readonly (readonly [title: string, was: string, now: string, ...probl
     `${minimal}accept: [{check: a/b, reason: "x\\n\\u202ey\\0", until: 2027-01-31}]`,
     'f:14:31 accept[0].reason: expected one line of text, without control characters, found "x\\n\\u{202e}y\\u0000"',
   ],
+  // n8n
+  [
+    'an n8n without anything',
+    minimal,
+    `${minimal}n8n: {}`,
+    `f:14:1 n8n.host: expected ${name}, found nothing`,
+    'f:14:1 n8n.url: expected an http or https address, such as https://n8n.example.net, found nothing',
+    'f:14:1 n8n.proxies: expected a list of proxies from the outside in, or [] for none, found nothing',
+    'f:14:1 n8n.container: expected the name of its container, or unit: with the unit that runs it, found nothing',
+  ],
+  [
+    'an n8n with everything wrong',
+    minimal,
+    `${minimal}n8n:
+  host: akria
+  container: -x
+  unit: n8n
+  env_file: ../env
+  url: n8n.example.net
+  webhooks: https://user:hunter2@example.net
+  proxies: [ngnix]
+  port: 5678
+`,
+    'f:15:9 n8n.host: expected the name of a host in hosts, found "akria" (did you mean "akira"?)',
+    'f:16:14 n8n.container: expected a container\'s name (letters, digits, ".", "_" and "-", first a letter or digit), found "-x"',
+    'f:17:9 n8n.unit: expected a unit of systemd, such as n8n.service, found "n8n"',
+    'f:18:13 n8n.env_file: expected an absolute path of letters, digits, ".", "_", "@" and "-", without ".." or a slash at the end, found "../env"',
+    'f:19:8 n8n.url: expected an http or https address, such as https://n8n.example.net, found "n8n.example.net"',
+    `f:20:13 n8n.webhooks: expected an http or https address, such as https://n8n.example.net, found ${hidden}`,
+    'f:21:13 n8n.proxies[0]: expected cloudflare, cloudflare-tunnel, nginx, caddy, traefik, tailscale-serve, tcp or other, found "ngnix" (did you mean "nginx"?)',
+    'f:22:3 n8n.port: expected one of host, container, unit, env_file, url, webhooks, proxies, found "port"',
+  ],
+  [
+    'a tunnel counted twice',
+    minimal,
+    `${minimal}n8n: {host: akira, unit: n8n.service, url: http://n, proxies: [cloudflare, cloudflare-tunnel]}`,
+    'f:14:64 n8n.proxies[0]: expected cloudflare-tunnel alone, which is Cloudflare’s edge and its tunnel, found "cloudflare"',
+  ],
   // all at once, by position
   [
     'many things',
@@ -717,7 +772,7 @@ sk-hunter2hunter2: 1
     'f:7:73 litellm.backends.a.models[1].id: expected an alias that no other model has, found "m" (already at /ops/fabric.yaml:7:51)',
     'f:7:76 litellm.backends.a.models[1].extra: expected one of id, alias, context, max_tokens, found "extra"',
     'f:8:16 litellm.aliases.n: expected the alias of a model, found "o"',
-    `f:10:1 [${hidden}]: expected one of hosts, tailnet, litellm, accept, found ${hidden}`,
+    `f:10:1 [${hidden}]: expected one of hosts, tailnet, litellm, n8n, accept, found ${hidden}`,
   ],
 ];
 

@@ -58,9 +58,16 @@ export const entries: readonly Entry[] = [
     title: 'n8n logs ERR_ERL_UNEXPECTED_X_FORWARDED_FOR in a loop',
     concluded: '`N8N_PROXY_HOPS=1`.',
     holds:
-      'Right for one proxy in front. The number must be that of the proxies in front; too high and clients may name their own address.',
-    remedy: 'Set N8N_PROXY_HOPS to the number of proxies in front, and restart n8n.',
-    sources: ['the post-mortem of REX-38', 'n8n: packages/cli/src/abstract-server.ts; express-rate-limit: source/validations.ts'],
+      'Right for one proxy in front. The number must be that of the proxies that append to X-Forwarded-For: a Cloudflare tunnel is one (cloudflared adds nothing to what the edge wrote), a tunnel and nginx are two. ' +
+      'With 0 everyone shares one limit; too high and a client writes his own address, and n8n logs nothing. The error comes once for each limit and start, and only with NODE_ENV=production, so a loop of it is a loop of restarts, and silence is no proof. ' +
+      'What is no number counts as 0: podman and docker keep the quotes of an --env-file. Behind a Caddy or Traefik that trusts nobody the client is lost whatever the number.',
+    remedy:
+      'Declare n8n.proxies, set N8N_PROXY_HOPS to their number, and have n8n started anew: a container’s own restart keeps its environment.',
+    sources: [
+      'the post-mortem of REX-38',
+      'n8n: packages/cli/src/abstract-server.ts; express-rate-limit: source/validations.ts; cloudflared: issue 1426',
+      'measured: n8n 2.40.7 behind nginx; Express 5.1.0 with express-rate-limit 7.5.0 behind nginx and Caddy',
+    ],
     says: [/ERR_ERL_UNEXPECTED_X_FORWARDED_FOR/i, /ERR_ERL_PERMISSIVE_TRUST_PROXY/i, /N8N_PROXY_HOPS/i],
   },
 ];

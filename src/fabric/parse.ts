@@ -1,7 +1,7 @@
 // Text → Fabric, or every problem in it, each at its place. Pure.
 import { dirname, isAbsolute, join } from 'node:path';
 import { type Document, isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, visit } from 'yaml';
-import type { Backend, Fabric, Host, SecretSource } from '../fabric.ts';
+import type { Backend, Fabric, Host, N8n, SecretSource } from '../fabric.ts';
 import { backendName, type Draft, fileSchema, hostName, modelName, noMasterKey, secretName } from './schema.ts';
 
 export interface Problem {
@@ -53,6 +53,7 @@ export function parse(text: string, file: string): { readonly fabric: Fabric } |
     ...referenceFaults(data),
     ...vantageFaults(data),
     ...aliasFaults(data, at),
+    ...n8nFaults(data),
   ];
   const seen = new Set<string>();
   for (const { path, of, message } of faults) {
@@ -239,6 +240,23 @@ function* aliasFaults(data: unknown, at: (path: Path) => string): Generator<Faul
   }
 }
 
+/** How n8n runs must be said, and each proxy once for what it is. */
+function* n8nFaults(data: unknown): Generator<Fault> {
+  const n8n = get(data, ['n8n']);
+  if (!isMapping(n8n)) return;
+  const { host, container, unit, proxies } = n8n;
+  const hosts = get(data, ['hosts']);
+  if (typeof host === 'string' && isMapping(hosts) && !Object.hasOwn(hosts, host))
+    yield wrong(['n8n', 'host'], 'the name of a host in hosts', host, { known: Object.keys(hosts) });
+  if (container === undefined && unit === undefined)
+    yield wrong(['n8n', 'container'], 'the name of its container, or unit: with the unit that runs it', container);
+  for (const [index, proxy] of items(proxies).entries()) {
+    const before = items(proxies)[index - 1];
+    if (proxy === 'cloudflare-tunnel' && before === 'cloudflare')
+      yield wrong(['n8n', 'proxies', index - 1], 'cloudflare-tunnel alone, which is Cloudflare’s edge and its tunnel', before);
+  }
+}
+
 type More = { of?: Fault['of']; known?: readonly string[]; meant?: string; first?: string };
 function wrong(path: Path, expected: string, found: unknown, { of = 'value', known = [], meant, first }: More = {}): Fault {
   const near = meant ?? (typeof found === 'string' ? nearest(found, known) : undefined);
@@ -313,7 +331,7 @@ function distance(a: string, b: string): number {
 }
 
 /** What a file without problems says, with all that it leaves to us. */
-function meaning({ hosts, tailnet, litellm, accept }: Draft, file: string): Fabric {
+function meaning({ hosts, tailnet, litellm, n8n, accept }: Draft, file: string): Fabric {
   const range = tailnet?.range ?? '100.64.0.0/10';
   const master = litellm.master_key ?? 'LITELLM_MASTER_KEY';
   return {
@@ -335,6 +353,7 @@ function meaning({ hosts, tailnet, litellm, accept }: Draft, file: string): Fabr
       aliases: new Map(Object.entries(litellm.aliases ?? {})),
       config: litellm.config ?? {},
     },
+    ...(n8n === undefined ? {} : { n8n: meantN8n(n8n) }),
     accept: (accept ?? []).map(({ subject, ...rest }) => (subject === undefined ? rest : { subject, ...rest })),
   };
 }
@@ -360,6 +379,18 @@ const besides = (file: string, path: string): string => (isAbsolute(path) || pat
 function meantSource(source: string, file: string): SecretSource {
   if (source.startsWith('env:')) return { from: 'env', name: source.slice('env:'.length) };
   return { from: 'file', path: besides(file, source.slice('file:'.length)) };
+}
+
+function meantN8n({ host, container, unit, env_file, url, webhooks, proxies }: NonNullable<Draft['n8n']>): N8n {
+  return {
+    host,
+    ...(container === undefined ? {} : { container }),
+    ...(unit === undefined ? {} : { unit }),
+    ...(env_file === undefined ? {} : { envFile: env_file }),
+    url,
+    webhooks: webhooks ?? url,
+    proxies,
+  };
 }
 
 function meantBackend(name: string, { kind, url, key, cost, models }: Draft['litellm']['backends'][string]): Backend {

@@ -3,6 +3,7 @@
 import { isIP, isIPv6 } from 'node:net';
 import { posix } from 'node:path';
 import { z } from 'zod';
+import { PROXIES } from '../fabric.ts';
 
 /** What `master_key:` says instead of a name when the proxy is to go without one. */
 export const noMasterKey = 'none: everyone who can connect is an administrator';
@@ -162,6 +163,28 @@ const litellm = mapping({
   config: z.record(z.string(), z.json(), 'a mapping').nullish(),
 });
 
+const expectedSite = 'an http or https address, such as https://n8n.example.net';
+const site = z
+  .string(expectedSite)
+  .refine((it) => /^https?:\/\/[^@?#]+$/.test(it) && isUrl(it), expectedSite)
+  .transform((it) => it.replace(/\/+$/, ''));
+
+const expectedFile = 'an absolute path of letters, digits, ".", "_", "@" and "-", without ".." or a slash at the end';
+const n8n = mapping({
+  host: hostName,
+  container: text(
+    'a container\'s name (letters, digits, ".", "_" and "-", first a letter or digit)',
+    /^[A-Za-z0-9][A-Za-z0-9._-]*$/,
+  ).optional(),
+  unit: text('a unit of systemd, such as n8n.service', /^[A-Za-z0-9][A-Za-z0-9:._@\\-]*\.service$/).optional(),
+  env_file: text(expectedFile, /^(?:\/[A-Za-z0-9._@-]+)+$/)
+    .refine((path) => posix.normalize(path) === path, expectedFile)
+    .optional(),
+  url: site,
+  webhooks: site.optional(),
+  proxies: z.array(choice(...PROXIES), 'a list of proxies from the outside in, or [] for none'),
+});
+
 const accepted = mapping({
   check: text('a check such as litellm/exposure', /^[a-z0-9][a-z0-9-]*\/[a-z0-9][a-z0-9-]*$/),
   subject: oneLine.optional(),
@@ -175,6 +198,7 @@ export const fileSchema = mapping(
     hosts: named(host.nullable()),
     tailnet: mapping({ range: cidr.optional(), resolver: ip.optional() }).nullish(),
     litellm,
+    n8n: n8n.optional(),
     accept: z.array(accepted, 'a list').nullish(),
   },
   'a mapping with hosts and litellm',

@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { fileCommands } from './files.ts';
 import { firewalld } from './firewalld.ts';
 import { backend } from './models.ts';
+import { nginx } from './n8n.ts';
 import { type Listening, simulatedNetwork } from './network.ts';
 import { podman, type Running } from './podman.ts';
 import { type Command, openShell, type Shell } from './shell.ts';
@@ -71,6 +72,7 @@ export const startHost = async ({ names = new Map(), patience = 1000, beginning 
       firewall.start();
       return Promise.resolve(playing(async () => firewall.stop()));
     }
+    if (unit === 'nginx.service') return network.listen('host', '0.0.0.0', 80, nginx(network)).then(({ close }) => playing(close));
     if (unit !== 'vllm.service') return undefined;
     return startVllm();
   });
@@ -88,6 +90,7 @@ export const startHost = async ({ names = new Map(), patience = 1000, beginning 
       ...network.commands,
       ['firewall-cmd', firewall.command],
       ['podman', containers.command],
+      ['nsenter', containers.nsenter],
       ['systemctl', units.systemctl],
       ['journalctl', units.journalctl],
     ]),
