@@ -26,7 +26,7 @@ export default defineCheck({
       return [
         {
           subject: `${litellm.host}:${backend.name}`,
-          needs: [addresses, links, direct, loopback],
+          needs: [...(isIP(name) > 0 ? [] : [addresses]), links, direct, loopback],
           judge: ({ know, maybe }): readonly Finding[] => {
             const own = know(links).flatMap((link) => link.addresses);
             const named = isIP(name) > 0 ? [name] : know(addresses);
