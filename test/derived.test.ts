@@ -88,7 +88,7 @@ const DERIVED: readonly Derived[] = [
     check: 'litellm/tailnet-admitted',
     moment: 'after-own-zone',
     from: 'before',
-    why: 'the tailnet’s interface stands in the zone trusted, as Tailscale’s own guide for firewalld has it',
+    why: 'the tailnet’s interface stands in the zone trusted',
     says: {
       akira: {
         'firewall/runtime': inZone('trusted', 'interfaces: ', 'interfaces: tailscale0'),
