@@ -90,6 +90,9 @@ export const prove = (check: Check, recorded: readonly Recorded[], alternatives:
   };
 };
 
+/** What that check says of that recording today. */
+export const replayed = (check: Check, recorded: Recorded): readonly Result[] => judge(check, recorded).results;
+
 /** One recording, put to the questions of today, and judged. */
 interface Judged extends Recorded {
   readonly options: Options;
@@ -110,8 +113,7 @@ const judge = (check: Check, recorded: Recorded): Judged => {
   return { ...recorded, fabric, options, needs, stale, evidence, results: verdicts(check, fabric, evidence, options) };
 };
 
-/** The results of one moment of one check. */
-export const verdicts = (check: Check, fabric: Fabric, evidence: readonly Evidence[], options: Options): readonly Result[] =>
+const verdicts = (check: Check, fabric: Fabric, evidence: readonly Evidence[], options: Options): readonly Result[] =>
   examine(fabric, [check], evidence, options, 0).results;
 
 const told = (results: readonly Result[]): string =>
