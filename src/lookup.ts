@@ -69,7 +69,7 @@ const weights = (parts: readonly (readonly [weight: number, text: string])[]): R
   return found;
 };
 
-/** Ranked by the words in common, those that few texts have counting most. Half of what the words could say must be met. */
+/** Ranked by the words in common, those that few texts have counting most. Nearly half of what the words could say must be met; one that no text has says little. */
 const byWords = ({ entries, checks }: Book, text: string): readonly Found[] => {
   const asked = [...new Set(words(text))];
   const known = [
@@ -89,7 +89,10 @@ const byWords = ({ entries, checks }: Book, text: string): readonly Found[] => {
       ]),
     })),
   ];
-  const rarity = (word: string): number => Math.log(1 + known.length / (1 + known.filter(({ has }) => has.has(word)).length));
+  const rarity = (word: string): number => {
+    const texts = known.filter(({ has }) => has.has(word)).length;
+    return texts === 0 ? 1.5 : Math.log(1 + known.length / texts);
+  };
   const whole = asked.reduce((sum, word) => sum + rarity(word), 0);
   const ranked = known
     .map(({ found, has }) => {
@@ -100,7 +103,7 @@ const byWords = ({ entries, checks }: Book, text: string): readonly Found[] => {
         score: met.reduce((sum, word) => sum + rarity(word) * (has.get(word) ?? 0), 0),
       };
     })
-    .filter(({ share }) => share >= 0.5)
+    .filter(({ share }) => share >= 0.45)
     .toSorted((a, b) => b.score - a.score);
   const best = ranked[0]?.score ?? 0;
   return ranked

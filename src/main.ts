@@ -234,6 +234,11 @@ program
   .addOption(config())
   .action((options: Common) => finish(import('./commands/completion.ts').then(({ hosts }) => hosts(options))));
 
+// Whoever reads may have read enough (`| head`): the work goes on, and its exit code tells.
+process.stdout.on('error', (error) => {
+  if (!('code' in error && error.code === 'EPIPE')) throw error;
+});
+
 try {
   await program.parseAsync();
 } catch (error) {
