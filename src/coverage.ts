@@ -34,7 +34,7 @@ export const headings = (text: string): readonly Heading[] => {
     }
     const heading = fence === '' ? /^ {0,3}#{1,6}\s+(.*?)\s*#*\s*$/.exec(line)?.[1] : undefined;
     // Links and emphasis are its looks.
-    const plain = heading?.replaceAll(/\[([^\]]*)\]\([^)]*\)/g, '$1').replaceAll(/[*_`]/g, '');
+    const plain = heading?.replaceAll(/\[([^\]]*)\]\([^)]*\)/g, '$1').replaceAll(/[*`]|(?<![\p{L}\d])_|_(?![\p{L}\d])/gu, '');
     const [, number, title = ''] =
       /^(?:\d+[.)]\s*)?REX[\s\u00a0‑-]*(\d{1,6})\b[\s\u00a0]*[—–:.‑-]*[\s\u00a0]*(.*)$/i.exec(plain ?? '') ?? [];
     if (number === undefined || /^(?:à|a|to|through|bis|et|and|&|→|\.\.+|,)?\s*REX[\s\u00a0‑-]*\d/i.test(title)) continue;
