@@ -3,8 +3,10 @@ import type { ChangeOptions } from './commands/change.ts';
 import type { Shell } from './commands/completion.ts';
 import type { DoctorOptions } from './commands/doctor.ts';
 import type { EvidenceDiffOptions } from './commands/evidence.ts';
+import type { ExplainOptions } from './commands/explain.ts';
 import type { FixOptions } from './commands/fix.ts';
 import type { InitOptions } from './commands/init.ts';
+import type { RexOptions, RexRunOptions } from './commands/rex.ts';
 import type { Common } from './commands/session.ts';
 import type { StatusOptions } from './commands/status.ts';
 import type { ValidateOptions } from './commands/validate.ts';
@@ -132,6 +134,56 @@ changing(program.command('fix').description("Mend what doctor found: one plan of
   .option('--all', 'everything that can be mended without a person', false)
   .option('--undo', 'take the last fix back', false)
   .action((ids: readonly string[], options: FixOptions) => finish(import('./commands/fix.ts').then(({ fix }) => fix(ids, options))));
+const explaining = (command: Command): Command =>
+  command
+    .argument(
+      '<id...>',
+      'a check, a result (check@subject), a REX id (`REX-36`, `rex 36`, `36`), or the text of an error; - reads that from standard input',
+    )
+    .addOption(config())
+    .addOption(format())
+    .action((words: readonly string[], options: ExplainOptions) =>
+      finish(import('./commands/explain.ts').then(({ explain }) => explain(words, options))),
+    );
+explaining(program.command('explain').description('What is known about a check, a post-mortem or the text of an error; asks nobody'));
+const rex = program.command('rex').description('Post-mortems as checks: what there is, whether it is proven, what it found here');
+rex
+  .command('list')
+  .description('Every post-mortem and every check: when it last ran here, when it last fired, and how often it began to')
+  .addOption(config())
+  .addOption(format())
+  .action((options: RexOptions) => finish(import('./commands/rex.ts').then(({ rexList }) => rexList(options))));
+explaining(rex.command('show').description('The same as `fabric explain`'));
+becoming(rex.command('run').description('Ask the hosts for exactly these checks; changes nothing'))
+  .argument('<id...>', 'checks, results (check@subject) or REX ids')
+  .addOption(config())
+  .addOption(format())
+  .addOption(new Option('--fail-on <severity>', 'exit 1 from this severity on').choices(['fail', 'warn']).default('fail'))
+  .option('--smoke', 'also send a completion of one token to backends that cost money', false)
+  .addOption(new Option('--timeout <seconds>', 'give up on what has not answered by then').argParser(seconds))
+  .option('--record <folder>', 'keep the evidence, redacted, as a new folder: a recording for `fabric rex test`')
+  .addOption(verbose('also list what passes'))
+  .action((ids: readonly string[], options: RexRunOptions) =>
+    finish(import('./commands/rex.ts').then(({ rexRun }) => rexRun(ids, options))),
+  );
+rex
+  .command('test')
+  .description('Whether each check is red on its recorded incident, green on the fix, and moved by each fact that it asks for; asks nobody')
+  .argument('[id...]', 'checks or REX ids; all when none is named')
+  .addOption(config())
+  .addOption(format())
+  .addHelpText('after', '\nExit 1 where a check is not proven.')
+  .action((ids: readonly string[], options: RexOptions) =>
+    finish(import('./commands/rex.ts').then(({ rexTest }) => rexTest(ids, options))),
+  );
+rex
+  .command('coverage')
+  .description('Which entries of a post-mortem document have a check: headings such as `### REX-36 — what happened`')
+  .argument('<file>', 'a Markdown file')
+  .addOption(config())
+  .addOption(format())
+  .addHelpText('after', '\nExit 1 where an entry has none.')
+  .action((file: string, options: RexOptions) => finish(import('./commands/rex.ts').then(({ rexCoverage }) => rexCoverage(file, options))));
 becoming(program.command('status').description('Everything that fabric keeps on a host'))
   .addOption(config())
   .addOption(format())
@@ -181,6 +233,11 @@ program
   .command('hosts', { hidden: true })
   .addOption(config())
   .action((options: Common) => finish(import('./commands/completion.ts').then(({ hosts }) => hosts(options))));
+
+// Whoever reads may have read enough (`| head`): the work goes on, and its exit code tells.
+process.stdout.on('error', (error) => {
+  if (!('code' in error && error.code === 'EPIPE')) throw error;
+});
 
 try {
   await program.parseAsync();

@@ -1,6 +1,7 @@
 // What can be mended without a person's judgement, out of what was found.
 import type { Finding, Report, Result, ResultId } from './check.ts';
 import type { HostName } from './fabric.ts';
+import { rexId } from './lookup.ts';
 import type { Plan, Step } from './plan.ts';
 
 /** `fabric fix`'s view of a report. */
@@ -15,9 +16,9 @@ export interface Remedy {
   readonly byHand: readonly { readonly result: Result; readonly findings: readonly Finding[] }[];
 }
 
-/** A check id, check@subject, or a REX id in any case. */
+/** A check id, check@subject, or a REX id as people write it. */
 export const isNamed = ({ id, check }: Pick<Result, 'id' | 'check'>, name: string): boolean =>
-  name === id || name === check.id || (check.rex ?? []).some((rex) => rex === name.toUpperCase());
+  name === id || name === check.id || (check.rex ?? []).some((rex) => rex === rexId(name));
 
 /** Root causes alone: an echo goes with its cause, and what is accepted or unknown is not touched. */
 export const remedy = ({ results }: Report, chosen: (result: Result) => boolean): Remedy => {

@@ -135,7 +135,7 @@ const run = (title: string, host = 'akira'): Exclude<Fix, 'deploy'>[number] => (
   script: title,
   undo: { script: `un${title}` },
 });
-const check: Check = defineCheck({ id: 'host/x', rex: ['REX-9'], title: 'x', story: '', each: () => [] });
+const check: Check = defineCheck({ id: 'host/x', rex: ['REX-9'], title: 'x', story: '', decides: '', each: () => [] });
 const failed = (subject: string, ...fixes: readonly (Fix | undefined)[]): Result => ({
   id: resultId(check, subject),
   check,

@@ -8,6 +8,7 @@ import { visible } from '../shell.ts';
 import { type AskOptions, ask } from './ask.ts';
 import { withBecome } from './become.ts';
 import { readBook } from './book.ts';
+import { keepLedger } from './ledger.ts';
 import { type Common, open, painter } from './session.ts';
 
 export interface DoctorOptions extends Common, Omit<AskOptions, 'at'> {
@@ -28,6 +29,7 @@ export const doctor = async (subjects: readonly string[], options: DoctorOptions
         ? `${JSON.stringify(reportJson(report), null, 2)}\n`
         : diagnosis(report, painter(process.stdout), options.verbose),
     );
+    keepLedger(session.fabric.file, report);
     return exitCode(report, options.failOn);
   } finally {
     await session.close();

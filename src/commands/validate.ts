@@ -20,6 +20,7 @@ import { withBecome } from './become.ts';
 import { readBook } from './book.ts';
 import { readBundle } from './bundle.ts';
 import { aboutDraft, draftJson, type Inspected, inspect, targetOf } from './inspect.ts';
+import { keepLedger } from './ledger.ts';
 import { type Common, open, painter } from './session.ts';
 import { type Holder, type Unattended, unattended } from './unattended.ts';
 
@@ -58,7 +59,9 @@ export const validate = async (options: ValidateOptions, target?: string): Promi
   try {
     const asked = declared(await readBook(session.fabric));
     const report = await ask(session, options, await withBecome(runKey(), options), readFileSync(session.fabric.file, 'utf8'), asked);
-    return turn && options.changesOnly ? sayChanges(report, options, turn) : say(report, options);
+    const code = turn && options.changesOnly ? sayChanges(report, options, turn) : say(report, options);
+    keepLedger(session.fabric.file, report, { silent: turn !== undefined });
+    return code;
   } finally {
     await session.close();
     turn?.release();

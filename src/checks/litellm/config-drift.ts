@@ -11,6 +11,9 @@ export default defineCheck({
   title: 'The files on the host are as fabric.yaml renders them, and LiteLLM has read them',
   story:
     'A file edited by hand is undone by the next deployment, or worse, is what keeps the service alive and nobody knows. And LiteLLM does not reload: an edited file says nothing about what runs.',
+  decides:
+    'Hash, mode and owner of each file on the host against what fabric.yaml renders; and LiteLLM started after the last change to any of them, .env included.',
+  sources: ['measured: LiteLLM does not reload config.yaml'],
   each: (fabric) => {
     const { host } = fabric.litellm;
     const rendered = files(fabric.litellm);

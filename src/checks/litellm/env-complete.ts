@@ -8,6 +8,9 @@ export default defineCheck({
   title: 'Every os.environ/NAME of config.yaml is in .env',
   story:
     'LiteLLM resolves a name that is not set to nothing, without an error: a backend without its key, or a proxy without its master key, which is open.',
+  decides:
+    'Every name that config.yaml takes from the environment stands in .env with a value. Values are never read: each is a fingerprint, or `empty`.',
+  sources: ['LiteLLM: os.environ/NAME that is not set resolves to None (issues 1851, 34877)'],
   each: (fabric) => {
     const { host } = fabric.litellm;
     const path = envPath(fabric.litellm);

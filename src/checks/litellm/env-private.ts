@@ -8,6 +8,8 @@ export default defineCheck({
   title: '.env is root’s alone',
   story:
     '.env holds the master key and the providers’ keys. Podman reads it on the host as root, so nobody else needs to, the container’s user included.',
+  decides: 'Mode and owner of .env: 600 root:root, nothing wider.',
+  sources: ['podman-systemd.unit(5): EnvironmentFile is read by podman, on the host'],
   each: (fabric) => {
     const { host } = fabric.litellm;
     const path = envPath(fabric.litellm);
