@@ -26,7 +26,7 @@ function isAddress(address: string): boolean {
 }
 
 /** `name`, `1.2.3.4:80`, `[::1]:80` … taken apart. */
-function hostAndPort(authority: string): { address: string; port: number | null } | null {
+export function hostAndPort(authority: string): { address: string; port: number | null } | null {
   const [, v6, name, port] = /^(?:\[([^\]]+)\]|([^:[\]]+))(?::([1-9]\d{0,4}))?$/.exec(authority) ?? [];
   const address = v6 ?? name;
   if (address === undefined || !isAddress(address) || isIPv6(address) !== (v6 !== undefined) || Number(port ?? 1) > 65535) return null;
