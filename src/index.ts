@@ -1,4 +1,4 @@
-// What `import … from 'homelab-fabric'` gives to the modules of a user's `rex/` folder.
+// The package, as the modules of a user's `rex/` folder import it: homelab-fabric.
 export { type Case, type Check, type CheckId, defineCheck, type Finding, type Options, type ResultId, resultId } from './check.ts';
 export { type Answer, type Facts, isLost, type Lost, type Probe, type Question, succeeded, Unreadable, type Vantage } from './evidence.ts';
 export type { Backend, Fabric, Host, HostName, Litellm, Model } from './fabric.ts';

@@ -1,7 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { compare } from '../changes.ts';
 import type { Check, Report } from '../check.ts';
-import { checks } from '../checks/index.ts';
 import type { Target } from '../draft/target.ts';
 import { Refusal } from '../errors.ts';
 import type { Vantage } from '../evidence.ts';
@@ -18,6 +17,7 @@ import type { Keyring } from '../secret.ts';
 import { knownSecrets, runKey } from '../secrets/fetch.ts';
 import { visible } from '../shell.ts';
 import { withBecome } from './become.ts';
+import { readBook } from './book.ts';
 import { newBundle, readBundle } from './bundle.ts';
 import { aboutDraft, draftJson, type Inspected, inspect, targetOf } from './inspect.ts';
 import { progress } from './progress.ts';
@@ -48,12 +48,13 @@ export const validate = async (options: ValidateOptions, target?: string): Promi
   if (options.from !== undefined) {
     if (target !== undefined)
       throw new Refusal('--from asks nobody, and a host is named to be asked', { next: ['leave out the one or the other'] });
-    return say(recorded(options.from, options), options);
+    return say(await recorded(options.from, options), options);
   }
   const named = target === undefined ? null : targetOf(target, options);
   if (named !== null) return validateDraft(options, named, target ?? '');
   const session = open(options);
   refuseVantages(session.fabric, options.at);
+  const { checks } = await readBook(session.fabric);
   const turn = options.quiet || options.changesOnly ? unattended(session.fabric.file, session.now()) : undefined;
   if (turn && 'pid' in turn) return busy(turn, session.now());
   try {
@@ -102,18 +103,31 @@ const ask = async (
   try {
     const evidence = await session.ask(needs, known, options.timeout);
     const at = session.now();
-    bundle?.write(evidence, needs, options, at);
+    bundle?.write(
+      evidence,
+      needs,
+      options,
+      at,
+      selected.map(({ id }) => id).filter((id) => id.startsWith('rex/')),
+    );
     return examine(fabric, selected, evidence, options, at);
   } finally {
     asking.end();
   }
 };
 
-/** The report of then, by the checks of today. Connects to nothing. */
-const recorded = (folder: string, { config }: Common): Report => {
+/** The report of then, by the checks of today. Connects to nothing. The user's own stand beside fabric.yaml, not in the folder. */
+const recorded = async (folder: string, { config }: Common): Promise<Report> => {
   const bundle = readBundle(folder);
   const fabric = config === undefined ? bundle.fabric : open({ config }).fabric;
   const { recordings, options, at } = bundle;
+  const { checks } = await readBook(config === undefined ? null : fabric);
+  const missing = bundle.own.filter((id) => !checks.some((one) => one.id === id));
+  if (missing.length > 0) {
+    const why =
+      config === undefined ? '--config FILE judges them too: they stand in rex/ beside it' : 'they are no longer in rex/ beside it';
+    process.stderr.write(`fabric: not judged: ${missing.join(', ')} (${why})\n`);
+  }
   return examine(fabric, checks, replay(recordings, needsOf(fabric, checks, options)), options, at);
 };
 

@@ -143,8 +143,8 @@ export const expectationOf = (kind: Kind): z.ZodType => {
 export const outline = mapping({
   title: oneLine.optional(),
   at: oneOrMore('the name of a host in hosts, here, all, or a list of them'),
-  ask: z.unknown(),
-  expect: z.unknown(),
+  ask: z.unknown().optional(),
+  expect: z.unknown().optional(),
   severity: choice('fail', 'warn').optional(),
   advice: text('what to do about it', /\S/),
   errors: z.array(oneLine, 'a list of texts').optional(),

@@ -2,7 +2,7 @@ import type { Json } from '../fabric.ts';
 
 /** `data[0].id`, `["a.b"].c`, `[1]`. `null`: not such a path. */
 export const parsePath = (path: string): readonly (string | number)[] | null => {
-  const step = /(?:^|\.)([^.[\]"\s]+)|\[(\d+)\]|\["((?:[^"\\]|\\.)*)"\]/y;
+  const step = /(?:^|(?<=[^])\.)([^.[\]"\s]+)|\[(\d+)\]|\["((?:[^"\\]|\\.)*)"\]/y;
   const steps: (string | number)[] = [];
   while (step.lastIndex < path.length) {
     const [found, name, index, quoted] = step.exec(path) ?? [];

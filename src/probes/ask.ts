@@ -168,7 +168,7 @@ export const anyContainer = (at: Vantage, name: string): Probe<Running | null> =
     ].join('\n'),
   },
   read: (answer) => {
-    const text = succeeded(answer).trim();
+    const text = succeeded(answer);
     if (text === 'absent') return null;
     const [engine, status = '', image = '', network = '', restart] = text.split('\t');
     if ((engine !== 'podman' && engine !== 'docker') || restart === undefined)
