@@ -54,8 +54,9 @@ const load = async (file: OwnFile, fabric: Fabric): Promise<{ readonly entry: En
   }
   const exported: unknown = loaded['default'];
   const list: readonly unknown[] = Array.isArray(exported) ? exported : [exported];
-  if (exported === undefined || list.length === 0)
-    throw unusable(file, 'exports no check: expected `export default defineCheck({ … })`, or a list of them');
+  // Without `export`, a file is CommonJS to Node, and what it exports by default is empty.
+  const nothing = exported === undefined || list.length === 0 || (isObject(exported) && Object.keys(exported).length === 0);
+  if (nothing) throw unusable(file, 'exports no check: expected `export default defineCheck({ … })`, or a list of them');
   const checks = list.map((one) => guarded(file, verified(file, one), fabric));
   const twice = checks.find(({ id }, index) => checks.findIndex((one) => one.id === id) !== index);
   if (twice) throw unusable(file, `exports two checks with the id ${twice.id}`);
@@ -85,7 +86,14 @@ const said = (error: unknown): string => {
   return `${error.name}: ${error.message.split('\n')[0]}${place === undefined ? '' : ` (${place})`}`;
 };
 const unusable = ({ name }: OwnFile, what: string, cause?: unknown): Refusal =>
-  new Refusal(`${name} ${what}`, { next: ['correct it, or take it out of rex/ (docs/own-entries.md)'], cause });
+  new Refusal(`${name} ${what}`, {
+    // Node keeps the place of such an error to itself.
+    next: [
+      ...(cause instanceof SyntaxError ? [`see where: node --check ${name}`] : []),
+      'correct it, or take it out of rex/ (docs/own-entries.md)',
+    ],
+    cause,
+  });
 
 const isObject = (value: unknown): value is Readonly<Record<string, unknown>> => typeof value === 'object' && value !== null;
 const isCheck = (value: Readonly<Record<string, unknown>>): value is Readonly<Record<string, unknown>> & Check =>

@@ -2,10 +2,11 @@ import type { Json } from '../fabric.ts';
 
 /** `data[0].id`, `["a.b"].c`, `[1]`. `null`: not such a path. */
 export const parsePath = (path: string): readonly (string | number)[] | null => {
-  const step = /(?:^|(?<=[^])\.)([^.[\]"\s]+)|\[(\d+)\]|\["((?:[^"\\]|\\.)*)"\]/y;
+  const text = path.startsWith('[') ? path : `.${path}`;
+  const step = /\.([^.[\]"\s]+)|\[(\d+)\]|\["((?:[^"\\]|\\.)*)"\]/y;
   const steps: (string | number)[] = [];
-  while (step.lastIndex < path.length) {
-    const [found, name, index, quoted] = step.exec(path) ?? [];
+  while (step.lastIndex < text.length) {
+    const [found, name, index, quoted] = step.exec(text) ?? [];
     if (found === undefined) return null;
     steps.push(index === undefined ? (name ?? quoted?.replaceAll(/\\(.)/g, '$1') ?? '') : Number(index));
   }
