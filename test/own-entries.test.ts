@@ -112,6 +112,12 @@ const BLOCKS: readonly (readonly [title: string, block: string, ...messages: str
   ['an empty block', '', 'f:6:1: expected a mapping, found nothing'],
   ['a list', '- a', 'f:6:1: expected a mapping, found a list'],
   ['no YAML', 'at: [', 'f:6:6: Flow sequence in block collection must be sufficiently indented and end with a ]'],
+  [
+    'an expression without quotes',
+    but('\n  equals: active', ' { matches: ^a[.]b[.]c$ }'),
+    'f:9:22: Unexpected flow-seq-start at node end',
+    'f:10:1: Unexpected scalar token in YAML stream',
+  ],
   ['a key twice', `${GOOD}\nat: here`, 'f:12:1: Map keys must be unique'],
   [
     'everything at once',
@@ -422,7 +428,7 @@ const ROWS: readonly Row[] = [
     'dns: example.net\n  type: A',
     'absent: true',
     says(';; no servers could be reached', 9),
-    ['unknown', 'unreadable: exit 9: (it said nothing)'],
+    ['unknown', 'unreadable: no servers could be reached'],
   ],
   // A port to connect to.
   ['tcp: db:5432', 'equals: open', says(''), PASS],

@@ -65,7 +65,9 @@ export const parseEntry = (text: string, { hosts, secret }: World): { readonly t
   });
 
   const { problems, written } = readYaml(inBlock.join('\n'));
-  if (written === null) return { problems: problems.map(inFile) };
+  // What YAML says of the rest of a line is an echo of what it said first.
+  if (written === null)
+    return { problems: problems.filter(({ line }, index) => problems.findIndex((one) => one.line === line) === index).map(inFile) };
   const { data } = written;
   const found = placed(written, faults(data, hosts, secret), pathText).map(inFile);
   const missing = [

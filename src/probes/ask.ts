@@ -93,6 +93,8 @@ export const records = (at: Vantage, name: string, type: (typeof RECORDS)[number
     script: `dig ${server === undefined ? '' : `${quote(`@${server}`)} `}+noall +comments +answer +time=3 +tries=2 -t ${type} -q ${quote(name)}`,
   },
   read: (answer) => {
+    // dig complains on stdout. 9: no server answered.
+    if (answer.code === 9) throw new Unreadable(answer.out.trim().split('\n').at(-1)?.replace(/^;; /, '') || 'no server answered');
     const text = succeeded(answer);
     const status = /\bstatus: ([A-Z]+)/.exec(text)?.[1];
     if (status !== 'NOERROR' && status !== 'NXDOMAIN')
