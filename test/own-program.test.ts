@@ -212,6 +212,11 @@ const MODULES: readonly (readonly [title: string, text: string, message: string]
     'rex/REX-42.js asks "akria", which is no host of fabric.yaml and not here',
   ],
   [
+    'with a secret in its script',
+    check('each: () => [{ subject: "x", needs: [command("here", "curl -H x-api-key:sk-0123456789abcdef http://x")], judge: () => [] }]'),
+    'rex/REX-42.js asks with what looks like a secret in the script: it would show in `ps` on the host',
+  ],
+  [
     'with errors that are none',
     `${check('each: () => []')}export const errors = 'x';`,
     'rex/REX-42.js exports errors that are no list of texts',
@@ -259,14 +264,18 @@ test('TypeScript: read where Node reads it, else the refusal says what to do', a
 });
 
 test('the problems of all files at once, each with its place; nobody is asked', async () => {
-  put({ 'REX-41.md': ENTRY.replace('equals:', 'equal:'), 'REX-44.md': ENTRY.replace('akira', 'akria') });
+  put({
+    'REX-41.md': ENTRY.replace('equals:', 'equal:'),
+    'REX-44.md': ENTRY.replace('akira', 'akria').replace('systemctl', 'TOKEN=sk-0123456789abcdef systemctl'),
+  });
   const { code, err } = await run(['validate']);
   expect([code, err]).toEqual([
     2,
     [
-      `fabric: 2 problems in rex/ beside ${config}`,
+      `fabric: 3 problems in rex/ beside ${config}`,
       'rex/REX-41.md:11:3 expect.equal: expected one of equals, contains, matches, at_least, at_most, not, absent, json, exit, found "equal" (did you mean "equals"?)',
       'rex/REX-44.md:7:5 at: expected the name of a host in hosts, here or all, found "akria" (did you mean "akira"?)',
+      'rex/REX-44.md:9:12 ask.command: expected no secret, found what looks like one (not shown): it would show in `ps` on the host. Let the command read it there',
       '  → correct the file, then run the same command again',
       '',
     ].join('\n'),
@@ -355,6 +364,11 @@ test('what others could have written is refused: modes, links', async () => {
 test.skipIf(process.getuid?.() !== 0)('what is somebody else’s is refused', async () => {
   put({ 'REX-41.md': ENTRY });
   const { chownSync } = await import('node:fs');
+  chownSync(join(REX, 'REX-41.md'), 0, 12_345);
+  chmodSync(join(REX, 'REX-41.md'), 0o664);
+  expect((await refusal(book))[0]).toBe('./rex/REX-41.md can be written by others (mode 664): what it says would run with your rights');
+  chownSync(join(REX, 'REX-41.md'), 0, 0); // a group of its user's alone
+  expect(await refusal(book)).toEqual([]);
   chownSync(join(REX, 'REX-41.md'), 12_345, 12_345);
   expect(await refusal(book)).toEqual([
     './rex/REX-41.md is not yours (its owner is user 12345, and you are 0): what it says would run with your rights',

@@ -7,7 +7,7 @@ import { Refusal } from '../errors.ts';
 import type { Fabric } from '../fabric.ts';
 import { redactText } from '../hosts/redact.ts';
 import type { RexId } from '../own/check.ts';
-import { filesOf } from './own-files.ts';
+import { filesOf, readable } from './own-files.ts';
 
 /** What a run knows, and where the user's own entries keep their proofs. */
 export interface OwnBook extends Book {
@@ -52,7 +52,13 @@ const readOwn = async (fabric: Fabric): Promise<readonly Own[]> => {
   const world = { hosts: [...fabric.hosts.keys()], secret: (text: string) => redactText(text, new Map()) !== text };
   const prose = files
     .filter(({ kind }) => kind === 'prose')
-    .map((file) => ({ file, parsed: parseEntry(readFileSync(file.path, 'utf8'), world) }));
+    .map((file) => ({
+      file,
+      parsed: parseEntry(
+        readable(file.path, () => readFileSync(file.path, 'utf8')),
+        world,
+      ),
+    }));
   const lines = prose.flatMap(({ file, parsed }) =>
     'problems' in parsed ? parsed.problems.map((one) => problemText(file.name, one)) : [],
   );

@@ -24,7 +24,7 @@ export const filesOf = (beside: string): readonly OwnFile[] => {
   }
   if (!statSync(folder).isDirectory()) throw new Refusal(`${folder} is not a folder`, { next: ['entries stand in a folder of that name'] });
   mineAlone(folder, statSync(folder));
-  const found = readdirSync(folder, { withFileTypes: true }).flatMap((one): readonly OwnFile[] => {
+  const found = readable(folder, () => readdirSync(folder, { withFileTypes: true })).flatMap((one): readonly OwnFile[] => {
     const path = join(folder, one.name);
     const name = `rex/${one.name}`;
     if (one.isDirectory()) return [];
@@ -48,6 +48,18 @@ export const filesOf = (beside: string): readonly OwnFile[] => {
     return [{ id: `REX-${Number(number)}`, kind: extension === 'md' ? 'prose' : 'module', name, path }];
   });
   return found.toSorted((a, b) => Number(a.id.slice(4)) - Number(b.id.slice(4)));
+};
+
+/** What the file system refuses is the user's to mend. */
+export const readable = <T>(path: string, read: () => T): T => {
+  try {
+    return read();
+  } catch (cause) {
+    throw new Refusal(`cannot read ${path}: ${cause instanceof Error ? cause.message : String(cause)}`, {
+      next: ['let fabric read it, or take it out of rex/'],
+      cause,
+    });
+  }
 };
 
 const better = (name: string): string => {

@@ -16,7 +16,7 @@ export const checkOf = (id: RexId, file: string, { title, story, at, ask, expect
     rex: [id],
     title,
     story,
-    decides: `Asks ${at.join(', ')}: ${commandOf(ask)}. Wanted: ${wantOf(expect)}.`,
+    decides: `Asks ${at.join(', ')}: ${commandOf(ask, expect)}. Wanted: ${wantOf(expect)}.`,
     sources: [file],
     each: (fabric) =>
       vantages(at, fabric).map((where) => {
@@ -28,7 +28,7 @@ export const checkOf = (id: RexId, file: string, { title, story, at, ask, expect
             const unmet = judge(know(heard), expect);
             if (unmet.length === 0) return [];
             const [saw, want] = (['saw', 'want'] as const).map((side) => [...new Set(unmet.map((one) => one[side]))].join('; '));
-            return [{ severity, saw: saw ?? '', want: want ?? '', advice, reproduce: onHost(fabric, where, commandOf(ask)) }];
+            return [{ severity, saw: saw ?? '', want: want ?? '', advice, reproduce: onHost(fabric, where, commandOf(ask, expect)) }];
           },
         };
       }),

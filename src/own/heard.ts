@@ -1,6 +1,6 @@
 // What a block asks, as a question to a host, and its answer, as an expectation judges it. `ask` says what of it there is.
 import { type Probe, Unreadable, type Vantage } from '../evidence.ts';
-import { anyContainer, command, dialled, page, records } from '../probes/ask.ts';
+import { anyContainer, command, dialled, page, records, type Standing, standing } from '../probes/ask.ts';
 import { file } from '../probes/file.ts';
 import { curl } from '../probes/http.ts';
 import { listeners, resolved } from '../probes/network.ts';
@@ -56,11 +56,12 @@ export const probeOf = (at: Vantage, ask: Ask, expect: Expectation): Probe<Heard
         },
       );
     case 'file':
+      // What a file holds is fetched only where it is looked at.
       return asWho(
         at,
-        read(file(at, ask.file), (state) =>
-          state === null ? { is: 'absent', why: `${ask.file} is not there` } : there(state.text, { mode: state.mode, owner: state.owner }),
-        ),
+        aboutText(expect)
+          ? read(file(at, ask.file), (state) => fileHeard(ask.file, state, state?.text ?? ''))
+          : read(standing(at, ask.file), (state) => fileHeard(ask.file, state, state === null ? '' : `${state.mode} ${state.owner}`)),
       );
     case 'http':
       return read(page(at, ask.http, ask.method), (reply) => {
@@ -96,13 +97,18 @@ export const probeOf = (at: Vantage, ask: Ask, expect: Expectation): Probe<Heard
   }
 };
 
+const aboutText = ({ equals, contains, matches, at_least, at_most, not, json }: Expectation): boolean =>
+  [equals, contains, matches, at_least, at_most, not, json].some((one) => one !== undefined);
+const fileHeard = (path: string, state: Standing | null, text: string): Heard =>
+  state === null ? { is: 'absent', why: `${path} is not there` } : there(text, { mode: state.mode, owner: state.owner });
+
 /** For people: what is asked, as they would ask it. */
-export const commandOf = (ask: Ask): string => {
+export const commandOf = (ask: Ask, expect: Expectation): string => {
   switch (ask.kind) {
     case 'command':
       return ask.sudo ? `sudo sh -c ${quote(ask.command)}` : ask.command;
     case 'file':
-      return `sudo stat -c '%a %U:%G' ${quote(ask.file)} && sudo cat ${quote(ask.file)}`;
+      return aboutText(expect) ? `sudo cat ${quote(ask.file)}` : `sudo stat -c '%a %U:%G' ${quote(ask.file)}`;
     case 'http':
       return curl(ask.http, ask.method === 'HEAD' ? '-I' : '-i');
     case 'dns':

@@ -26,6 +26,30 @@ export const command = (
   },
 });
 
+export interface Standing {
+  /** In octal digits. */
+  readonly mode: string;
+  /** `user:group`. */
+  readonly owner: string;
+}
+
+/**
+ * A file's or a folder's mode and owner, and nothing of what it holds: it may be a key. `null`: not there.
+ *
+ *   600 root:root
+ */
+export const standing = (at: Vantage, path: string): Probe<Standing | null> => ({
+  key: `standing${path}`,
+  question: { at, via: 'sh', sudo: true, script: `f=${quote(path)}; [ -e "$f" ] || { echo absent; exit; }; stat -c '%a %U:%G' "$f"` },
+  read: (answer) => {
+    const text = succeeded(answer).trim();
+    if (text === 'absent') return null;
+    const [mode = '', owner = ''] = text.split(' ');
+    if (!/^[0-7]+$/.test(mode)) throw new Unreadable(`not what stat says: ${JSON.stringify(text.slice(0, 80))}`);
+    return { mode, owner };
+  },
+});
+
 /** Names in lower case. A name that came twice has both values, as HTTP has it: `a, b`. */
 export interface Page {
   readonly status: number;
