@@ -7,7 +7,7 @@
 # make bench  the figures of bench/README.md, measured (root, Debian): a quarter of an hour on an idle machine
 
 .PHONY: demo lab-demo test e2e lint fixtures bench build lab
-SOURCES := $(shell find src test/demo -name '*.ts') build.js package.json
+SOURCES := $(shell find src test/demo -name '*.ts') build.js package.json tsconfig.types.json
 
 demo: dist/main.js
 	@node dist/demo/main.js

@@ -1,6 +1,6 @@
 // `fabric doctor` and `fabric fix` on the demo's simulated host: found, mended by one plan, taken back. The same on a real host is in
 // test/e2e/fix.test.ts.
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -71,6 +71,16 @@ test('doctor: root causes with what follows from them, what mends them, and wher
   expect(out).toMatch(/`fabric fix --all` mends \d+ of them, and shows its plan first$/);
   expect(out).not.toContain('host/disk');
   expect(await fabric('doctor', 'nginx')).toMatchObject({ code: 2, err: expect.stringContaining('choose among litellm, ') });
+});
+
+test('a risk accepted for a check that is none: exit 2', async () => {
+  const file = join(folder, 'accepting.yaml');
+  const accept = 'accept: [{ check: litellm/exposur, reason: known, until: 2999-01-01 }]';
+  writeFileSync(file, `${readFileSync(join(folder, 'fabric.yaml'), 'utf8')}${accept}\n`);
+  expect(await fabric('doctor', '--config', file)).toMatchObject({
+    code: 2,
+    err: expect.stringContaining('fabric.yaml accepts litellm/exposur, which is no check (did you mean litellm/exposure?)'),
+  });
 });
 
 test.each<[string, readonly string[], string]>([

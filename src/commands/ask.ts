@@ -32,7 +32,8 @@ export const ask = async (
   try {
     const evidence = await session.ask(needs, known, options.timeout);
     const at = session.now();
-    bundle?.write(evidence, needs, options, at);
+    const own = selected.map(({ id }) => id).filter((id) => id.startsWith('rex/'));
+    bundle?.write(evidence, needs, options, at, own);
     return examine(fabric, selected, evidence, options, at);
   } finally {
     asking.end();

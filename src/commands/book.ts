@@ -1,7 +1,96 @@
-import type { Book } from '../check.ts';
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join } from 'node:path';
+import type { Book, Check, CheckId, Entry } from '../check.ts';
 import { entries } from '../checks/entries.ts';
 import { checks } from '../checks/index.ts';
-import type { Fabric } from '../fabric.ts';
+import { Refusal } from '../errors.ts';
+import type { Accepted, Fabric } from '../fabric.ts';
+import { redactText } from '../hosts/redact.ts';
+import { nearest } from '../nearest.ts';
+import type { RexId } from '../own/check.ts';
+import { filesOf, readable } from './own-files.ts';
 
-/** What this run knows: fabric's own checks and entries. `null`: without a fabric.yaml. */
-export const readBook = async (_fabric: Fabric | null): Promise<Book> => ({ checks, entries });
+/** What a run knows, and where the user's own entries keep their proofs. */
+export interface OwnBook extends Book {
+  /** For each of the user's own checks, the folder that holds `before` and `after`. It may not be there yet. */
+  readonly fixtures: ReadonlyMap<CheckId, string>;
+}
+
+/** What this run knows: fabric's own checks and entries, and those in `rex/` beside fabric.yaml. `null`: without a fabric.yaml. */
+export const readBook = async (fabric: Fabric | null): Promise<OwnBook> => {
+  const own = fabric === null || !existsSync(join(dirname(fabric.file), 'rex')) ? [] : await readOwn(fabric);
+  const all = [...checks, ...own.flatMap((one) => one.checks)];
+  refuseStrangers(fabric?.accept ?? [], all);
+  return {
+    checks: all,
+    entries: [...entries, ...own.map(({ entry }) => entry)],
+    fixtures: new Map(own.flatMap((one) => one.checks.map(({ id }) => [id, join(dirname(fabric?.file ?? ''), id)]))),
+  };
+};
+
+/** A risk accepted for a check that is none accepts nothing, and nobody would notice. */
+const refuseStrangers = (accepted: readonly Accepted[], all: readonly Check[]): void => {
+  const ids = all.map(({ id }) => id);
+  for (const { check } of accepted) {
+    if (ids.some((id) => id === check)) continue;
+    const near = nearest(check, ids);
+    throw new Refusal(`fabric.yaml accepts ${check}, which is no check${near === undefined ? '' : ` (did you mean ${near}?)`}`, {
+      next: ['`fabric rex list` lists them all; correct it under accept:'],
+    });
+  }
+};
+
+/** One file of `rex/`. */
+interface Own {
+  readonly entry: Entry;
+  readonly checks: readonly Check[];
+}
+
+const readOwn = async (fabric: Fabric): Promise<readonly Own[]> => {
+  const files = filesOf(dirname(fabric.file));
+  if (files.length === 0) return [];
+  const twin = files.find(({ id }, index) => files.findIndex((one) => one.id === id) !== index);
+  const first = files.find(({ id }) => id === twin?.id);
+  if (twin && first) throw new Refusal(`${twin.name}: ${twin.id} is ${first.name} already`, { next: ['give one of them another number'] });
+  for (const { id, name } of files) {
+    const taken = entries.find((one) => one.id === id);
+    if (taken) {
+      throw new Refusal(`${name}: ${id} is one of fabric's own entries: ${taken.title}`, { next: ['give it another number'] });
+    }
+  }
+  // Only who has entries of their own loads what reads them.
+  const [{ parseEntry }, { checkOf, entryOf }, { problemText }] = await Promise.all([
+    import('../own/markdown.ts'),
+    import('../own/check.ts'),
+    import('../fabric/problems.ts'),
+  ]);
+  const world = { hosts: [...fabric.hosts.keys()], secret: (text: string) => redactText(text, new Map()) !== text };
+  const prose = files
+    .filter(({ kind }) => kind === 'prose')
+    .map((file) => ({
+      file,
+      parsed: parseEntry(
+        readable(file.path, () => readFileSync(file.path, 'utf8')),
+        world,
+      ),
+    }));
+  const lines = prose.flatMap(({ file, parsed }) =>
+    'problems' in parsed ? parsed.problems.map((one) => problemText(file.name, one)) : [],
+  );
+  if (lines.length > 0) {
+    throw new Refusal([`${lines.length} problem${lines.length === 1 ? '' : 's'} in rex/ beside ${fabric.file}`, ...lines].join('\n'), {
+      next: ['correct the file, then run the same command again'],
+    });
+  }
+  const told = new Map<RexId, Own>(
+    prose.flatMap(({ file: { id, name }, parsed }) =>
+      'told' in parsed ? [[id, { entry: entryOf(id, name, parsed.told), checks: [checkOf(id, name, parsed.told)] }] as const] : [],
+    ),
+  );
+  const modules = files.filter(({ kind }) => kind === 'module');
+  if (modules.length > 0) {
+    const { loadModules } = await import('./own-modules.ts');
+    for (const [id, one] of await loadModules(modules, fabric)) told.set(id, one);
+  }
+  return files.flatMap(({ id }) => told.get(id) ?? []);
+};

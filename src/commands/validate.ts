@@ -54,10 +54,10 @@ export const validate = async (options: ValidateOptions, target?: string): Promi
   if (named !== null) return validateDraft(options, named, target ?? '');
   const session = open(options);
   refuseVantages(session.fabric, options.at);
+  const asked = declared(await readBook(session.fabric));
   const turn = options.quiet || options.changesOnly ? unattended(session.fabric.file, session.now()) : undefined;
   if (turn && 'pid' in turn) return busy(turn, session.now());
   try {
-    const asked = declared(await readBook(session.fabric));
     const report = await ask(session, options, await withBecome(runKey(), options), readFileSync(session.fabric.file, 'utf8'), asked);
     const code = turn && options.changesOnly ? sayChanges(report, options, turn) : say(report, options);
     keepLedger(session.fabric.file, report, { silent: turn !== undefined });
@@ -90,12 +90,18 @@ const validateDraft = async (options: ValidateOptions, target: Target, named: st
 /** Whether it is as declared is a question of the present: what was, in logs, is doctor's. */
 const declared = ({ checks }: Book): readonly Check[] => checks.filter(({ history }) => !history);
 
-/** The report of then, by the checks of today. Connects to nothing. */
+/** The report of then, by the checks of today. Connects to nothing. The user's own stand beside fabric.yaml, not in the folder. */
 const recorded = async (folder: string, { config }: Common): Promise<Report> => {
   const bundle = readBundle(folder);
   const fabric = config === undefined ? bundle.fabric : open({ config }).fabric;
   const checks = declared(await readBook(config === undefined ? null : fabric));
   const { recordings, options, at } = bundle;
+  const missing = bundle.own.filter((id) => !checks.some((one) => one.id === id));
+  if (missing.length > 0) {
+    const why =
+      config === undefined ? '--config FILE judges them too: they stand in rex/ beside it' : 'they are no longer in rex/ beside it';
+    process.stderr.write(`fabric: not judged: ${missing.join(', ')} (${why})\n`);
+  }
   return examine(fabric, checks, replay(recordings, needsOf(fabric, checks, options)), options, at);
 };
 

@@ -8,14 +8,14 @@ import { PROXIES } from '../fabric.ts';
 /** What `master_key:` says instead of a name when the proxy is to go without one. */
 export const noMasterKey = 'none: everyone who can connect is an administrator';
 
-const text = (expected: string, pattern: RegExp) => z.string(expected).regex(pattern, expected);
-const count = (expected: string, max: number) => z.int(expected).min(1, expected).max(max, expected);
+export const text = (expected: string, pattern: RegExp) => z.string(expected).regex(pattern, expected);
+export const count = (expected: string, max: number) => z.int(expected).min(1, expected).max(max, expected);
 const tokens = count('a positive whole number', Number.MAX_SAFE_INTEGER);
-const choice = <const Values extends readonly string[]>(...values: Values) =>
+export const choice = <const Values extends readonly string[]>(...values: Values) =>
   z.enum(values, `${values.slice(0, -1).join(', ')} or ${values.at(-1)}`);
 const named = <Value extends z.ZodType>(value: Value) => z.record(z.string(), value, 'a mapping');
 /** These keys and no others. For an unknown key, the message is the known ones. */
-const mapping = <Shape extends z.ZodRawShape>(shape: Shape, expected = 'a mapping') =>
+export const mapping = <Shape extends z.ZodRawShape>(shape: Shape, expected = 'a mapping') =>
   z.strictObject(shape, { error: (issue) => (issue.code === 'unrecognized_keys' ? Object.keys(shape).join(', ') : expected) });
 
 /** An IP address without a zone, or a DNS name. A last label of digits alone is a mistyped IPv4 address. */
@@ -27,7 +27,7 @@ function isAddress(address: string): boolean {
 }
 
 /** `name`, `1.2.3.4:80`, `[::1]:80` … taken apart. */
-function hostAndPort(authority: string): { address: string; port: number | null } | null {
+export function hostAndPort(authority: string): { address: string; port: number | null } | null {
   const [, v6, name, port] = /^(?:\[([^\]]+)\]|([^:[\]]+))(?::([1-9]\d{0,4}))?$/.exec(authority) ?? [];
   const address = v6 ?? name;
   if (address === undefined || !isAddress(address) || isIPv6(address) !== (v6 !== undefined) || Number(port ?? 1) > 65535) return null;
@@ -76,7 +76,7 @@ export const modelName = text(
 
 const address = z.string('an IP address or a DNS name').refine(isAddress, 'an IP address or a DNS name');
 const ip = z.string('an IP address').refine((it) => isIP(it) !== 0 && isAddress(it), 'an IP address');
-const oneLine = text('a line of text', /\S/);
+export const oneLine = text('a line of text', /\S/);
 
 const cidr = z.string('a network such as 100.64.0.0/10').superRefine((written, context) => {
   const meant = network(written);
@@ -186,7 +186,7 @@ const n8n = mapping({
 });
 
 const accepted = mapping({
-  check: text('a check such as litellm/exposure', /^[a-z0-9][a-z0-9-]*\/[a-z0-9][a-z0-9-]*$/),
+  check: text('a check such as litellm/exposure', /^[a-z0-9][a-z0-9-]*\/[A-Za-z0-9][A-Za-z0-9-]*$/),
   subject: oneLine.optional(),
   reason: oneLine,
   until: z.iso.date('a date such as 2027-01-31'),

@@ -1,0 +1,165 @@
+// What is wrong with a YAML text that a person wrote: each problem at its place, in the same words. Pure.
+import { type Document, isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, visit } from 'yaml';
+import type { z } from 'zod';
+import { nearest } from '../nearest.ts';
+
+export interface Problem {
+  readonly line: number;
+  readonly column: number;
+  /** `hosts.akira.address`; empty for the file as a whole and for errors of YAML itself. */
+  readonly path: string;
+  readonly message: string;
+}
+
+export type Path = readonly PropertyKey[];
+/** A problem before it has a line and a column. */
+export type Fault = { readonly path: Path; readonly of: 'key' | 'value'; readonly message: string };
+
+/** `fabric.yaml:14:7 hosts.akira.port: expected …, found …` */
+export function problemText(file: string, { line, column, path, message }: Problem): string {
+  return `${file}:${line}:${column}${path === '' ? '' : ` ${path}`}: ${message}`;
+}
+
+export const sorted = (problems: readonly Problem[]) => problems.toSorted((a, b) => a.line - b.line || a.column - b.column);
+
+/** A text as YAML: what it says, where its parts stand, and what YAML itself has against it. */
+export interface Written {
+  readonly data: unknown;
+  readonly problems: readonly Problem[];
+  place(path: Path, of: Fault['of']): { readonly line: number; readonly column: number };
+}
+
+/** `null` for `written` where nothing more can be said than the problems. */
+export function readYaml(text: string): { readonly problems: readonly Problem[]; readonly written: Written | null } {
+  const lines = new LineCounter();
+  // logLevel: `silent` would also keep quiet about a second document.
+  const options = { lineCounter: lines, prettyErrors: false, stringKeys: true, resolveKnownTags: false, logLevel: 'error' } as const;
+  const document = parseDocument(text, options);
+  const place = (offset: number) => {
+    const { line, col } = lines.linePos(offset);
+    return { line: Math.max(line, 1), column: Math.max(col, 1) };
+  };
+  const problems: readonly Problem[] = syntaxFaults(document).map(([offset, message]) => ({ ...place(offset), path: '', message }));
+  // A duplicate key leaves the rest readable: the last one counts, here as in locate().
+  if (problems.length > document.errors.filter(({ code }) => code === 'DUPLICATE_KEY').length)
+    return { problems: sorted(problems), written: null };
+  try {
+    const data: unknown = document.toJS();
+    return { problems, written: { data, problems, place: (path, of) => place(locate(document, path, of)) } };
+  } catch {
+    return { problems: [{ line: 1, column: 1, path: '', message: 'Too many aliases of aliases' }], written: null };
+  }
+}
+
+/** The faults at their places, each place once, after what YAML said. */
+export function placed({ problems, place }: Written, faults: Iterable<Fault>, pathText: (path: Path) => string): readonly Problem[] {
+  const all = [...problems];
+  const seen = new Set<string>();
+  for (const { path, of, message } of faults) {
+    const key = JSON.stringify([path, of]);
+    if (!seen.has(key)) all.push({ ...place(path, of), path: pathText(path), message });
+    seen.add(key);
+  }
+  return sorted(all);
+}
+
+/** What YAML itself has against the file. The part of a message that quotes the file is left out: it may be a secret. */
+function syntaxFaults(document: Document.Parsed): readonly (readonly [offset: number, message: string])[] {
+  const faults = [...document.errors, ...document.warnings].map(({ pos, message, code }): readonly [number, string] => {
+    const hint = code === 'BLOCK_AS_IMPLICIT_KEY' ? ' (a text with ": " in it needs quotes)' : '';
+    return [pos[0], `${message.split('\n')[0]?.replace(/((?<=\S):|(?<=escape sequence)) .*/, '')}${hint}`];
+  });
+  visit(document, {
+    Alias: (_, alias, ancestors) => {
+      const target = alias.resolve(document);
+      if (target === undefined) faults.push([offsetOf(alias) ?? 0, 'Unresolved alias (the anchor must be set before the alias)']);
+      else if (ancestors.includes(target)) faults.push([offsetOf(alias) ?? 0, 'An alias inside of what it stands for']);
+    },
+  });
+  return faults;
+}
+
+const offsetOf = (node: unknown) => (isNode(node) ? node.range?.[0] : undefined);
+
+/** Where a value or its key begins; for what is not there, the key of what it should be in. */
+function locate(document: Document, path: Path, of: Fault['of']): number {
+  let [key, value]: unknown[] = [undefined, document.contents];
+  for (const segment of path) {
+    const parent = isAlias(value) ? value.resolve(document) : value;
+    const pair = isMap(parent) ? parent.items.findLast((item) => isScalar(item.key) && String(item.key.value) === segment) : undefined;
+    if (pair === undefined && !(isSeq(parent) && parent.has(segment))) return offsetOf(key) ?? offsetOf(value) ?? 0;
+    [key, value] = [pair?.key, pair === undefined && isSeq(parent) ? parent.items[Number(segment)] : pair?.value];
+  }
+  return (of === 'key' ? offsetOf(key) : offsetOf(value)) ?? offsetOf(key) ?? 0;
+}
+
+export const isMapping = (value: unknown): value is { readonly [key: string]: unknown } =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+export const entries = (value: unknown) => (isMapping(value) ? Object.entries(value) : []);
+export const items = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
+export const isNothing = (value: unknown) => value === undefined || value === null;
+
+/** What is at a path, if anything is. */
+export function get(data: unknown, path: Path): unknown {
+  return path.reduce<unknown>((value, segment) => {
+    if (typeof segment === 'number') return items(value)[segment];
+    return isMapping(value) && Object.hasOwn(value, segment) ? value[String(segment)] : undefined;
+  }, data);
+}
+
+export interface More {
+  readonly of?: Fault['of'];
+  readonly known?: readonly string[];
+  readonly meant?: string;
+  readonly first?: string;
+}
+/** Makes the fault of a value: `expected …, found … (did you mean …?)`. */
+export type Wrong = (path: Path, expected: string, found: unknown, more?: More) => Fault;
+
+/** The plain one: what was found is shown. */
+export const wrong = (path: Path, expected: string, found: unknown, more: More = {}, shown = show(found)): Fault => {
+  const { of = 'value', known = [], meant, first } = more;
+  const near = meant ?? (typeof found === 'string' ? nearest(found, known) : undefined);
+  const after = `${near === undefined ? '' : ` (did you mean ${show(near)}?)`}${first === undefined ? '' : ` (already at ${first})`}`;
+  return { path, of, message: `expected ${expected}, found ${shown}${after}` };
+};
+
+/** Where the data is unlike its schema. `under`: where in the file the data stands. */
+export function* schemaFaults(data: unknown, error: z.ZodError | undefined, wrong: Wrong, under: Path = []): Generator<Fault> {
+  for (const issue of error?.issues ?? []) {
+    const path = [...under, ...issue.path];
+    if (issue.code === 'unrecognized_keys') {
+      const known = issue.message.split(', ');
+      for (const key of issue.keys) yield wrong([...path, key], `one of ${issue.message}`, key, { of: 'key', known });
+    } else {
+      const known = issue.code === 'invalid_value' ? issue.values.map(String) : [];
+      const meant: unknown = issue.code === 'custom' ? issue.params?.['meant'] : undefined;
+      const expected = issue.code === 'invalid_union' ? 'what JSON can hold' : issue.message; // z.json() takes no message
+      yield wrong(path, expected, get(data, issue.path), { known, ...(typeof meant === 'string' ? { meant } : {}) });
+    }
+  }
+}
+
+export const notShown = 'something else (not shown: it may be a secret)';
+
+/** A value as a problem may show it: no secret, no control characters, not long. */
+export function show(value: unknown): string {
+  if (isNothing(value)) return 'nothing';
+  if (typeof value === 'object')
+    return `${Object.keys(value ?? {}).length === 0 ? 'an empty' : 'a'} ${Array.isArray(value) ? 'list' : 'mapping'}`;
+  if (typeof value !== 'string') return String(value);
+  if (/\bsk-|:\/\/.*[@?]/.test(value)) return notShown;
+  const visible = JSON.stringify(value).replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`);
+  return visible.length <= 60 ? visible : `${[...visible].slice(0, 59).join('')}…`;
+}
+
+/** `models[0].id`, `aliases["a/b"]`. */
+export const pathText = (path: Path): string =>
+  path
+    .map((segment) => {
+      if (typeof segment === 'number') return `[${segment}]`;
+      const quoted = show(String(segment));
+      return quoted.startsWith('"') && /^[A-Za-z0-9_-]+$/.test(String(segment)) ? `.${String(segment)}` : `[${quoted}]`;
+    })
+    .join('')
+    .replace(/^\./, '');
