@@ -19,7 +19,6 @@ export default defineCheck({
     'docs.n8n.io: Configure webhook URLs with reverse proxy',
     'measured: n8n 2.40.7 warns of WEBHOOK_URL at its start; read in the packages: 2.30.0 does too, 2.28.6 does not know N8N_WEBHOOK_URL (the documentation says 2.35.0)',
   ],
-  spared: { 'n8n/log': 'tells n8n’s version, by which its variables count; where it does not, the newest is assumed' },
   each: (fabric) => {
     const { n8n } = fabric;
     if (n8n === undefined) return [];
