@@ -156,7 +156,7 @@ test('the page’s module, without node_modules, from another folder: red, green
 });
 
 const check = (more: string): string =>
-  `import { command, defineCheck, Unreadable } from 'homelab-fabric';\nexport default defineCheck({ id: 'rex/REX-42', title: 'T', story: 'S', ${more} });\n`;
+  `import { command, defineCheck, Unreadable } from 'homelab-fabric';\nexport default defineCheck({ id: 'rex/REX-42', title: 'T', story: 'S', decides: 'D', ${more} });\n`;
 const cases = (more: string): string => check(`each: () => [{ subject: 'x', needs: [], ${more} }]`);
 const MODULES: readonly (readonly [title: string, text: string, message: string])[] = [
   [

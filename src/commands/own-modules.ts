@@ -71,7 +71,7 @@ const load = async (file: OwnFile, fabric: Fabric): Promise<{ readonly entry: En
       title: first.title,
       concluded: '',
       holds: first.story,
-      remedy: first.decides ?? '',
+      remedy: first.decides,
       sources: [file.name, ...(first.sources ?? [])],
       says: errors.map(asText),
     },
@@ -101,6 +101,7 @@ const isCheck = (value: Readonly<Record<string, unknown>>): value is Readonly<Re
   typeof value['id'] === 'string' &&
   typeof value['title'] === 'string' &&
   typeof value['story'] === 'string' &&
+  typeof value['decides'] === 'string' &&
   typeof value['each'] === 'function';
 
 /** What a module handed over, as a check. */
@@ -117,6 +118,7 @@ const verified = (file: OwnFile, value: unknown): Check => {
   for (const [part, why] of [
     ['title', 'states health, as in "The certificate hook runs as root"'],
     ['story', 'tells what went wrong, and why this is looked at'],
+    ['decides', 'tells by what it decides, and where the line is'],
   ] as const) {
     const text = value[part];
     if (typeof text !== 'string' || text.trim() === '') throw unusable(file, `has a check without a ${part}, which ${why}`);
