@@ -120,7 +120,7 @@ printf '[Timer]\\nOnActiveSec=0\\nOnUnitInactiveSec=1s\\nAccuracySec=50ms\\n[Ins
 systemctl daemon-reload`);
   const [asked, called] = [await requests(), await calls()];
   await it.root('systemctl enable -q --now poll.timer');
-  await expect.poll(calls, { timeout: 30_000, interval: 500 }).toBeGreaterThan(called + 6);
+  await expect.poll(calls, { timeout: 30_000, interval: 500 }).toBeGreaterThan(called + 5);
   const { out } = await validate('timer');
   expect(having(out, 'fail')).toEqual(['litellm/paid-health-checks@akira']);
   expect(having(out, 'blocked')).toEqual(['litellm/health-calls@akira']);
@@ -135,23 +135,20 @@ systemctl daemon-reload`);
   // What the finding's own fix runs.
   await it.root('systemctl disable -q --now poll.timer; systemctl stop poll.service');
   const more = (await calls()) - called;
-  expect((await requests()) - asked).toBe(3 * more);
+  expect((await requests()) - asked).toBe(3 * more + 2); // validate’s own: the model at home, by both of its names
   expect(having((await validate('again')).out, 'fail')).not.toContain('litellm/paid-health-checks@akira');
 });
 
 test('a monitor on another machine calls it: its address and its pace stand in the log; over when it is', async () => {
-  await it.root(restart);
-  await it.alive();
-  await it.verb('exec', 'ops', 'sh', '-c', `for i in 1 2 3 4 5 6; do ${health.replace('127.0.0.1', '100.64.0.14')}; sleep 1; done`);
+  await it.verb('exec', 'ops', 'sh', '-c', `for i in 1 2 3 4 5 6; do ${health.replace('127.0.0.1', '100.64.0.14')}; sleep 0.7; done`);
   const { out } = await validate('monitor');
   expect(having(out, 'fail')).toEqual(['litellm/health-calls@akira']);
   expect(findingsOf(out, 'litellm/health-calls@akira')).toMatch(
-    /^6 calls of \/health in \d s from 100\.64\.0\.5, one every 1\.\d+ s, .* calls a day × 3 models .*; so far 0\.0\d+ \$$/,
+    /^6 calls of \/health in \d s from 100\.64\.0\.5, one every \d[\d.]* s, .* calls a day × 3 models .*; so far 0\.0\d+ \$$/,
   );
   keepFixture('litellm/health-calls', 'before', YAML, join(it.dir, 'monitor'));
   keepIncident(join(it.dir, 'monitor'));
-  await new Promise((resolve) => setTimeout(resolve, 5000));
-  expect(having((await validate('again')).out, 'fail')).toEqual([]);
+  await expect.poll(async () => having((await validate('again')).out, 'fail'), { timeout: 20_000, interval: 1000 }).toEqual([]);
 });
 
 test('a line of cron, and one that asks the right thing', async () => {
@@ -172,7 +169,7 @@ test('the post-mortem’s own fix stands in config.yaml: found before LiteLLM is
   await it.root(edited(`printf 'router_settings:\\n  health_check_interval: 0\\n' >>${CONFIG}`));
   const { out } = await validate('interval');
   await it.root(back);
-  expect(having(out, 'fail').sort()).toEqual(['litellm/config-drift@akira', 'litellm/health-check-interval@akira']);
+  expect([...having(out, 'fail')].sort()).toEqual(['litellm/config-drift@akira', 'litellm/health-check-interval@akira']);
   expect(findingsOf(out, 'litellm/health-check-interval@akira')).toMatch(
     /^router_settings\.health_check_interval: 0 in .*: LiteLLM 1\.109\.1 does not start with it: 'health_check_interval' is NOT a valid router_settings parameter$/,
   );
@@ -195,7 +192,7 @@ test('OpenRouter refuses what a client asks for; without a max_tokens it would r
   await it.root(edited(`sed -i '/max_tokens: 2000/d' ${CONFIG}`));
   const without = (await validate('without')).out;
   await it.root(back);
-  expect(having(without, 'fail').sort()).toEqual(['litellm/config-drift@akira', 'litellm/openrouter-max-tokens@akira']);
+  expect([...having(without, 'fail')].sort()).toEqual(['litellm/config-drift@akira', 'litellm/openrouter-max-tokens@akira']);
   expect(findingsOf(without, 'litellm/openrouter-max-tokens@akira')).toMatch(
     /^claude \(openrouter\/anthropic\/claude-sonnet-4\.5\) has no max_tokens, .*refused 16000 tokens \d+ s ago: the credits allow 2666$/,
   );
@@ -259,7 +256,7 @@ slow('background_health_checks: a sweep, then the interval; 0, a text and 2.0 ar
   for (const gap of gaps) expect(gap).toBeGreaterThan(2);
   for (const gap of gaps) expect(gap).toBeLessThan(4);
   const { out } = await validate('background');
-  expect(having(out, 'fail').sort()).toEqual(['litellm/background-health-checks@akira', 'litellm/config-drift@akira']);
+  expect([...having(out, 'fail')].sort()).toEqual(['litellm/background-health-checks@akira', 'litellm/config-drift@akira']);
   expect(findingsOf(out, 'litellm/background-health-checks@akira')).toMatch(
     /^background_health_checks is on, with a pause of 2 s after each sweep: up to 43,200 calls a day × 3 models/,
   );
@@ -289,11 +286,7 @@ slow('router_settings.health_check_interval: LiteLLM says why it does not start'
   await it.alive();
 });
 
-test('healed: every check passes', async () => {
-  if (!RECORDING) {
-    await it.root(restart); // what was refused is in the log of the start before
-    await it.alive();
-  }
+slow('healed: every check passes', async () => {
   const { out } = await validate('healed');
   expect(having(out, 'pass').length, out).toBe(JSON.parse(out).results.length);
 });
