@@ -196,7 +196,7 @@ test.each<[number, string]>([
   [38.7, '38.7 s'],
   [90, '90 s'],
   [300, '5 min'],
-  [3600, '60 min'],
+  [3600, '1 h'],
   [7200, '2 h'],
 ])('every %d s', (seconds, expected) => {
   expect(every(seconds)).toBe(expected);
@@ -284,11 +284,11 @@ const lost: Lost = { lost: 'unreadable', why: 'gone' };
 const judged = (check: Check, answers: Readonly<Record<string, Answer | Lost>>, fabric: Fabric = sample) => {
   const usual = {
     'version/litellm': ok('1.109.1'),
-    'litellm/prices': ok('{}'),
-    'litellm/workers': ok(''),
-    'litellm/credit-refusals': ok('count 0'),
+    prices: ok('{}'),
+    workers: ok(''),
+    'credit-refusals': ok('ended 0\ncount 0'),
     'litellm/model/info/with-key': CLAUDE,
-    'health/calls': ok(''),
+    'health/calls': ok('ended 0'),
     'health/callers': ok(''),
   };
   const evidence: Evidence = { vantage: 'akira', at: AT, answers: new Map(Object.entries({ ...usual, ...answers })) };
@@ -361,15 +361,10 @@ test.each<[string, string, Readonly<Record<string, Answer>>, RegExp]>([
   [
     'four workers',
     'background_health_checks: true, health_check_interval: 30',
-    { 'litellm/workers': ok('--num_workers\n4') },
+    { workers: ok('--num_workers\n4') },
     /in each of 4 workers: up to 11,520 calls/,
   ],
-  [
-    'the image’s interval',
-    'background_health_checks: true',
-    { 'litellm/workers': ok('DEFAULT_HEALTH_CHECK_INTERVAL=60') },
-    /pause of 60 s/,
-  ],
+  ['the image’s interval', 'background_health_checks: true', { workers: ok('DEFAULT_HEALTH_CHECK_INTERVAL=60') }, /pause of 60 s/],
   [
     'the release that makes no pause',
     'background_health_checks: true, health_check_interval: 3600',
@@ -382,21 +377,20 @@ test.each<[string, string, Readonly<Record<string, Answer>>, RegExp]>([
 
 const entry = (params: string): string =>
   `model_list:\n- model_name: claude\n  litellm_params: { model: openrouter/anthropic/claude-sonnet-4.5${params} }\n`;
-const refusal = (requested: number, model = 'claude'): Answer => ok(`count 1\nrefusal ${AT - 60}.0 ${requested} 2666 credits ${model}`);
+const refusal = (requested: number, model = 'claude'): Answer =>
+  ok(`ended 0\ncount 1\nrefusal ${AT - 60}.0 ${requested} 2666 credits ${model}`);
 test.each<[string, string, Answer, RegExp]>([
-  ['none', entry(''), ok('count 0'), /^warn \| claude .* has no max_tokens/],
+  ['none', entry(''), ok('ended 0\ncount 0'), /^warn \| claude .* has no max_tokens/],
   ['none, and refused', entry(''), refusal(64000), /^fail .*refused 64000 tokens 60 s ago: the credits allow 2666/],
   ['another model was refused', entry(''), refusal(64000, 'gpt'), /^warn/],
   ['enough', entry(', max_tokens: 2000'), refusal(16000), /^pass$/],
   ['more than the credits allow', entry(', max_tokens: 4096'), refusal(16000), /^fail \| claude .* has max_tokens 4096; /],
-  ['by its other name', entry(', max_completion_tokens: 2000'), ok('count 0'), /^pass$/],
-  ['for all', `${entry('')}router_settings: { default_litellm_params: { max_tokens: 2000 } }`, ok('count 0'), /^pass$/],
-  ['no OpenRouter', 'model_list:\n- model_name: q\n  litellm_params: { model: hosted_vllm/q }\n', ok('count 0'), /^pass$/],
-  ['no file', '', ok('count 0'), /^pass$/],
+  ['by its other name', entry(', max_completion_tokens: 2000'), ok('ended 0\ncount 0'), /^pass$/],
+  ['for all', `${entry('')}router_settings: { default_litellm_params: { max_tokens: 2000 } }`, ok('ended 0\ncount 0'), /^pass$/],
+  ['no OpenRouter', 'model_list:\n- model_name: q\n  litellm_params: { model: hosted_vllm/q }\n', ok('ended 0\ncount 0'), /^pass$/],
+  ['no file', '', ok('ended 0\ncount 0'), /^pass$/],
 ])('max_tokens: %s', (_, text, log, expected) => {
-  expect(said(judged(maxTokens, { [CONFIG]: text === '' ? ok('absent') : config(text), 'litellm/credit-refusals': log }))).toMatch(
-    expected,
-  );
+  expect(said(judged(maxTokens, { [CONFIG]: text === '' ? ok('absent') : config(text), 'credit-refusals': log }))).toMatch(expected);
 });
 test.each<[string, string, Answer, RegExp]>([
   [
@@ -407,9 +401,9 @@ test.each<[string, string, Answer, RegExp]>([
   ],
   ['by the client', entry(', max_tokens: 2000'), refusal(16000), /by the client’s own max_tokens: LiteLLM’s 2000 is a default and no cap/],
   ['by nobody', entry(''), refusal(64000), /or because nobody named one/],
-  ['by the key’s limit', entry(''), ok(`count 1\nrefusal ${AT - 60} 64000 2666 key claude`), /the key’s limit allows 2666/],
+  ['by the key’s limit', entry(''), ok(`ended 0\ncount 1\nrefusal ${AT - 60} 64000 2666 key claude`), /the key’s limit allows 2666/],
 ])('refused %s', (_, text, log, expected) => {
-  expect(said(judged(refused, { [CONFIG]: config(text), 'litellm/credit-refusals': log }))).toMatch(expected);
+  expect(said(judged(refused, { [CONFIG]: config(text), 'credit-refusals': log }))).toMatch(expected);
 });
 
 const timer = (enabled: string, url = 'http://127.0.0.1:4000/health'): string =>
@@ -429,7 +423,7 @@ test.each<[string, string, Readonly<Record<string, Answer | Lost>>, RegExp]>([
     'a service that sleeps',
     'service\tw.service\t60\thttp://localhost:4000/health\t/opt/w',
     {},
-    /w\.service runs all the time and asks .* every 60 s \(in \/opt\/w\): 1,440 calls/,
+    /w\.service runs all the time and asks .* every 60 s \(in \/opt\/w\): up to 1,440 calls/,
   ],
   [
     'a service that does not say',
@@ -441,7 +435,7 @@ test.each<[string, string, Readonly<Record<string, Answer | Lost>>, RegExp]>([
     'a container',
     'container\tdocker\tllm\thealthy\t30000000000\thttp://localhost:4000/health',
     {},
-    /^fail \| the health check of docker’s container llm asks .* every 30 s and the time that it takes: 2,880/,
+    /^fail \| the health check of docker’s container llm asks .* every 30 s and the time that it takes: up to 2,880/,
   ],
   [
     'a container that has no curl',
@@ -482,7 +476,9 @@ test('calls that are over, that are few, that have no pace', () => {
   const log = (count: number, first: number, last: number, period: number): string =>
     said(
       judged(healthCalls, {
-        'health/calls': ok(`calls 127.0.0.1 all ${count} ${AT - first} ${AT - last}\ngap 127.0.0.1 all ${period * 10} ${count - 1}`),
+        'health/calls': ok(
+          `ended 0\ncalls 127.0.0.1 all ${count} ${AT - first} ${AT - last}\ngap 127.0.0.1 all ${period * 10} ${count - 1}`,
+        ),
       }),
     );
   expect(log(10, 400, 100, 30)).toBe('pass'); // over

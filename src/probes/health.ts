@@ -1,5 +1,5 @@
 // Who calls LiteLLM's /health, and what its log says of it. URLs are cut out on the host: a line with curl may hold a key.
-import { type Probe, succeeded } from '../evidence.ts';
+import { type Answer, type Probe, succeeded, Unreadable } from '../evidence.ts';
 import type { Fabric } from '../fabric.ts';
 import { CONTAINER, UNIT } from '../services/litellm.ts';
 import { quote } from '../shell.ts';
@@ -76,6 +76,7 @@ export const healthCallers = ({ litellm }: Fabric): Probe<readonly Caller[]> => 
       sudo: true,
       seconds: 20,
       script: [
+        'for c in awk cut find grep sed sort; do command -v $c >/dev/null || { echo "$c: not found" >&2; exit 127; }; done',
         'set -f; tab=$(printf "\\t")',
         `any=${quote(`[][A-Za-z0-9._:/-]*${END}`)}; ours=${quote(`[][A-Za-z0-9._:/-]*${at}${END}`)}`,
         // hits REGEX [FILE]: number and URL of lines that are no comment.
@@ -176,12 +177,27 @@ export const healthCallers = ({ litellm }: Fabric): Probe<readonly Caller[]> => 
   };
 };
 
-/** LiteLLM's lines in the journal since it started, at most of a day and 200,000: shell, with their times. What its container says where no unit runs it. */
+/**
+ * LiteLLM's lines in the journal since it started, at most of a day and 200,000, with their times, and journalctl's own end: shell. What its
+ * container says where no unit runs it.
+ */
 const JOURNAL = [
   `s=$(systemctl show -p ActiveEnterTimestamp --value --timestamp=unix ${UNIT}); s=\${s#@}; a=$(systemctl show -p ActiveState --value ${UNIT})`,
-  'd=$(($(date +%s) - 86400)); if [ "$a" = inactive ] || [ "${s:-0}" -lt "$d" ] 2>/dev/null; then s=$d; fi',
-  `log() { if [ "$a" = inactive ]; then journalctl CONTAINER_NAME=${CONTAINER} --since=@$s -n 200000 -o short-unix --no-pager; else journalctl -u ${UNIT} --since=@$s -n 200000 -o short-unix --no-pager; fi; }`,
+  'd=$(($(date +%s) - 86400)); if [ "$a" = inactive ] || [ "${s:-0}" -lt "$d" ]; then s=$d; fi',
+  `w="-u ${UNIT}"; if [ "$a" = inactive ]; then w=CONTAINER_NAME=${CONTAINER}; fi`,
+  'log() { journalctl $w --since=@$s -n 200000 -o short-unix --no-pager; echo "end $?"; }',
 ];
+/** Awk: how journalctl ended. Every line of its own begins with a time, or with `--`. */
+const ENDED = '/^end [0-9]+$/ { code = $2; next }';
+/** What it printed, in words; throws where journalctl failed. */
+const words = (answer: Answer): readonly (readonly string[])[] => {
+  const lines = succeeded(answer).split('\n');
+  const [, code] = lines.find((line) => line.startsWith('ended '))?.split(' ') ?? [];
+  if (code === undefined) throw new Unreadable('the log was not read to its end');
+  if (code === '127') throw new Unreadable('journalctl is not there', 'unsupported');
+  if (code !== '0') throw new Unreadable(`journalctl: exit ${code}: ${answer.err.trim().split('\n')[0] ?? ''}`);
+  return lines.map((line) => line.split(' '));
+};
 
 /** Calls of /health by one caller, answered: one request to each model, or to one where they name it. */
 export interface Calls {
@@ -202,6 +218,7 @@ export interface Calls {
  *
  * becomes, with the gaps between calls in tenths of a second:
  *
+ *   ended 0
  *   calls 127.0.0.1 all 1488 1795576800.1 1795634392.0
  *   gap 127.0.0.1 all 387 1401
  */
@@ -214,17 +231,15 @@ export const healthCalls = ({ litellm }: Fabric): Probe<readonly Calls[]> => ({
     seconds: 30,
     script: [
       ...JOURNAL,
-      `log | awk 'match($0, /[0-9A-Fa-f.:]+:[0-9]+ - .?"GET [/]health[/]?([?][^ ]*)? HTTP[/][0-9.]+.?" (200|503)/) {`,
+      `log | awk '${ENDED} match($0, /[0-9A-Fa-f.:]+:[0-9]+ - .?"GET [/]health[/]?([?][^ ]*)? HTTP[/][0-9.]+.?" (200|503)/) {`,
       '  t = $1; l = substr($0, RSTART, RLENGTH); f = l; sub(/:[0-9]+ - .*/, "", f); m = l ~ /[?&]model(_id)?=/ ? "one" : "all"; k = f " " m',
       '  if (k in n) g[k " " int((t - last[k]) * 10 + 0.5)]++; else { first[k] = t; if (++kinds > 50) exit }',
       '  n[k]++; last[k] = t',
-      `} END { for (k in n) print "calls", k, n[k], first[k], last[k]; for (k in g) print "gap", k, g[k] }' | sort | head -n 5000`,
+      `} END { print "ended", code + 0; for (k in n) print "calls", k, n[k], first[k], last[k]; for (k in g) print "gap", k, g[k] }' | sort | head -n 5000`,
     ].join('\n'),
   },
   read: (answer, at) => {
-    const lines = succeeded(answer)
-      .split('\n')
-      .map((line) => line.split(' '));
+    const lines = words(answer);
     return lines.flatMap(([word, from = '', models, count, first, last]): readonly Calls[] => {
       if (word !== 'calls') return [];
       const gaps = lines
@@ -278,11 +293,12 @@ export interface Refusals {
  *
  * becomes
  *
+ *   ended 0
  *   count 1
  *   refusal 1795634647.995700 16000 2666 credits claude
  */
 export const creditRefusals = ({ litellm }: Fabric): Probe<Refusals> => ({
-  key: 'litellm/credit-refusals',
+  key: 'credit-refusals',
   question: {
     at: litellm.host,
     via: 'sh',
@@ -290,18 +306,16 @@ export const creditRefusals = ({ litellm }: Fabric): Probe<Refusals> => ({
     seconds: 30,
     script: [
       ...JOURNAL,
-      `log | awk '/litellm.exceptions[.]/ && /can only afford/ { next }`,
+      `log | awk '${ENDED} /litellm.exceptions[.]/ && /can only afford/ { next }`,
       'match($0, /requested up to [0-9]+ tokens, but can only afford [0-9]+/) {',
       '  l = substr($0, RSTART, RLENGTH); split(l, w, " "); i = n++ % 20; r[i] = $1 " " w[4] " " w[10] " " ($0 ~ /settings[/]keys/ ? "key" : "credits"); m[i] = ""; open = 1',
       '}',
       `open && match($0, /[Mm]odel [Gg]roup[ =].?[A-Za-z0-9._\\/:-]+/) { l = substr($0, RSTART + 12, RLENGTH - 12); sub(/^[^A-Za-z0-9]/, "", l); m[(n - 1) % 20] = l; open = 0 }`,
-      `END { print "count", n + 0; for (k = n > 20 ? n - 20 : 0; k < n; k++) print "refusal", r[k % 20], m[k % 20] }'`,
+      `END { print "ended", code + 0; print "count", n + 0; for (k = n > 20 ? n - 20 : 0; k < n; k++) print "refusal", r[k % 20], m[k % 20] }'`,
     ].join('\n'),
   },
   read: (answer, at) => {
-    const lines = succeeded(answer)
-      .split('\n')
-      .map((line) => line.split(' '));
+    const lines = words(answer);
     return {
       count: Number(lines.find(([word]) => word === 'count')?.[1] ?? 0),
       last: lines.flatMap(([word, time, requested, affordable, by, model = '']) =>

@@ -38,7 +38,7 @@ export const askedModels = (fabric: Fabric): { readonly needs: readonly Probe<un
  *   {"openrouter/perplexity/sonar-pro": {"as": "perplexity/sonar-pro", "input_cost_per_token": 3e-06, "output_cost_per_token": 1.5e-05, …}}
  */
 export const listPrices = (fabric: Fabric, models: readonly string[]): Probe<ReadonlyMap<string, Deployment['price']>> => ({
-  key: 'litellm/prices',
+  key: 'prices',
   question: {
     at: fabric.litellm.host,
     via: 'sh',

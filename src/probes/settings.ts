@@ -31,7 +31,7 @@ export interface Workers {
  *   DEFAULT_HEALTH_CHECK_INTERVAL=60
  */
 export const workers = ({ litellm }: Fabric): Probe<Workers> => ({
-  key: 'litellm/workers',
+  key: 'workers',
   question: {
     at: litellm.host,
     via: 'sh',

@@ -158,7 +158,7 @@ export const dollars = (n: number): string =>
 
 /** `38 s`, `5 min`, `1 h`. */
 export const every = (seconds: number): string =>
-  seconds >= 7200 && seconds % 3600 === 0
+  seconds >= 3600 && seconds % 3600 === 0
     ? `${seconds / 3600} h`
     : seconds >= 120 && seconds % 60 === 0
       ? `${seconds / 60} min`

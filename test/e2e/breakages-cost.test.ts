@@ -126,14 +126,16 @@ systemctl daemon-reload`);
   expect(having(out, 'blocked')).toEqual(['litellm/health-calls@akira']);
   const found = findingsOf(out, 'litellm/paid-health-checks@akira');
   expect(found).toMatch(
-    /^poll\.timer starts poll\.service every 1 s, which asks http:\/\/127\.0\.0\.1:4000\/health \(in \/usr\/local\/bin\/poll\): 86,400 calls a day × 3 models = 259,200 requests/,
+    /^poll\.timer starts poll\.service every 1 s, which asks http:\/\/127\.0\.0\.1:4000\/health \(in \/usr\/local\/bin\/poll\): up to 86,400 calls a day × 3 models = 259,200 requests/,
   );
   expect(found).toMatch(/sonar-pro 86,400 × 0\.00626 \$ \(0\.006 \$ a search \+ 8 tokens in \+ 16 out\) = 541\.21 \$/);
   expect(found).toMatch(/claude 86,400 × 0\.000264 \$ .*priced as claude-sonnet-4-5.*; 1 at home: 0 \$/);
   expect(out + readFileSync(join(it.dir, 'timer/akira.evidence'), 'utf8')).not.toContain(KEY);
   keepFixture('litellm/paid-health-checks', 'before', YAML, join(it.dir, 'timer'));
   // What the finding's own fix runs.
-  await it.root('systemctl disable -q --now poll.timer; systemctl stop poll.service');
+  await it.root(
+    'systemctl disable -q --now poll.timer; while [ "$(systemctl show -p ActiveState --value poll.service)" != inactive ]; do sleep 0.1; done',
+  );
   const more = (await calls()) - called;
   expect((await requests()) - asked).toBe(3 * more + 2); // validate’s own: the model at home, by both of its names
   expect(having((await validate('again')).out, 'fail')).not.toContain('litellm/paid-health-checks@akira');
@@ -229,7 +231,7 @@ systemctl daemon-reload; ${restart}`);
   const { out } = await validate('container');
   expect(having(out, 'fail')).toEqual(['litellm/paid-health-checks@akira']);
   expect(findingsOf(out, 'litellm/paid-health-checks@akira')).toMatch(
-    /^the health check of podman’s container litellm asks http:\/\/127\.0\.0\.1:4000\/health every 2 s and the time that it takes, as \/etc\/containers\/systemd\/litellm\.container\.d\/hand\.conf:2 says: 43,200 calls a day × 3 models/,
+    /^the health check of podman’s container litellm asks http:\/\/127\.0\.0\.1:4000\/health every 2 s and the time that it takes, as \/etc\/containers\/systemd\/litellm\.container\.d\/hand\.conf:2 says: up to 43,200 calls a day × 3 models/,
   );
   keepFixture('litellm/paid-health-checks', 'before-container', YAML, join(it.dir, 'container'));
   await it.root(`rm -r /etc/containers/systemd/litellm.container.d; systemctl daemon-reload; ${restart}`);
@@ -306,7 +308,7 @@ function keepIncident(recorded: string): void {
   const questions = questionsOf(needs).get('akira') ?? new Map();
   const evidence = decode(readFileSync(join(recorded, 'akira.evidence'), 'utf8'));
   const [first, last] = [evidence.at - 57_560, evidence.at - 15];
-  const out = `calls 127.0.0.1 all 1488 ${first}.0 ${last}.0\ngap 127.0.0.1 all 386 300\ngap 127.0.0.1 all 387 1187`;
+  const out = `ended 0\ncalls 127.0.0.1 all 1488 ${first}.0 ${last}.0\ngap 127.0.0.1 all 386 300\ngap 127.0.0.1 all 387 1187`;
   const answers = new Map(
     [...evidence.answers, ['health/calls', { code: 0, out, err: '' }] as const].filter(([key]) => questions.has(key)),
   );

@@ -27,7 +27,7 @@ export default defineCheck({
     'measured: LiteLLM 1.109.1, interval 2 s: one request to each model every 2 s and the sweep’s time',
   ],
   spared: {
-    'litellm/prices': 'prices alone',
+    prices: 'prices alone',
     'version/litellm': 'whether the loop pauses, and how long a probe’s answer may be: money alone',
   },
   each: (fabric) => {

@@ -27,7 +27,7 @@ export default defineCheck({
   ],
   spared: {
     'litellm/model/info/with-key': 'which models are asked, and their prices',
-    'litellm/prices': 'prices alone',
+    prices: 'prices alone',
     'version/litellm': 'how long a probe’s answer may be, which is money alone',
   },
   each: (fabric) => {
@@ -55,7 +55,7 @@ export default defineCheck({
             return [
               {
                 severity: paid && through ? 'fail' : 'warn',
-                saw: `${what}${cost === undefined ? ', which is one request to each model' : `: ${cost}`}`,
+                saw: `${what}${cost === undefined ? ', which is one request to each model' : `: ${reckoned && rests(caller) ? 'up to ' : ''}${cost}`}`,
                 want: 'nothing asks /health again and again: /health/liveliness and /health/readiness call no model',
                 advice,
                 ...(fix === undefined ? {} : { fix }),
@@ -76,6 +76,10 @@ const ours = ({ hosts, litellm }: Fabric, url: string): boolean => {
   const host = hosts.get(litellm.host);
   return [litellm.listen.address, host?.address, ...(host?.public ?? [])].includes(name);
 };
+
+/** Its pause begins when the call is over: 30 seconds and a sweep of 8 are one call in 38. */
+const rests = (caller: Caller): boolean =>
+  caller.kind === 'container' || caller.kind === 'service' || (caller.kind === 'timer' && caller.when.includes('OnUnitInactive'));
 
 interface Described {
   readonly what: string;
