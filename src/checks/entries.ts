@@ -38,19 +38,32 @@ export const entries: readonly Entry[] = [
     title: '1,488 calls of a paid model in 16 hours, one every 38 seconds, 11.64 $',
     concluded: 'LiteLLM pings every model by default; `router_settings.health_check_interval: 0` stops it.',
     holds:
-      'LiteLLM pings nothing by default. Something calls /health on a timer, and each call is one paid request to every model; or background_health_checks is on. The fix keeps LiteLLM ≥ 1.81.3 from booting.',
+      'LiteLLM pings nothing by default. Either something calls GET /health on a timer, and each call is one paid request to every model; or general_settings.background_health_checks is on, which shows no such call in the access log. ' +
+      'Both count their pause from the end of a sweep: 30 seconds and a sweep of 8 are 38. The tag of the calls is the same for both. The fix never stopped any: until 1.80.11 it was dropped, from 1.80.15 on every request was a 500, and LiteLLM ≥ 1.81.3 does not start with it. ' +
+      '0.0078 $ a call is a search model’s: 0.006 $ for the search, the rest for an answer that no max_tokens bounded (before 1.82; now it is at most 16 tokens).',
     remedy:
-      'Ask /health/liveliness and /health/readiness, which call no model. Leave background_health_checks off, or give it an interval of an hour.',
-    sources: ['the post-mortem of REX-36', 'LiteLLM: docs/proxy/health.md; proxy_server.py; litellm issue 19441'],
-    says: [/litellm-internal-health-check/i, /is NOT a valid router_settings parameter/i, /health_check_interval/i],
+      'Ask /health/liveliness and /health/readiness, which call no model and need no key. Leave background_health_checks off, or give it an interval of an hour. Take health_check_interval out of router_settings before LiteLLM is updated.',
+    sources: [
+      'the post-mortem of REX-36',
+      'LiteLLM: docs/proxy/health.md; proxy/proxy_server.py; proxy/health_check.py; litellm issues 13668, 19422 and 19441',
+      'measured: LiteLLM 1.109.1 with a timer, a container’s health check and background checks, calls counted at the models; podman’s health timer (OnUnitInactiveSec)',
+    ],
+    says: [/litellm-internal-health-check/i, /is NOT a valid router_settings parameter/i, /health_check_interval/i, /"GET \/health HTTP/i],
   },
   {
     id: 'REX-37',
     title: 'OpenRouter refuses requests for want of credits that are there',
     concluded: 'OpenRouter reserves max_tokens: set 4096 on every OpenRouter model.',
-    holds: 'Right as a default: without max_tokens the model’s whole output is reserved. It is no cap: a client’s own max_tokens wins.',
-    remedy: 'Give each OpenRouter model max_tokens (fabric.yaml: models[].max_tokens), and deploy.',
-    sources: ['the post-mortem of REX-37', 'LiteLLM: router.py merges litellm_params under the request’s own parameters'],
+    holds:
+      'Right as a default: without max_tokens LiteLLM sends none, and the model’s whole output is reserved (64,000 tokens and more). It is no cap: a client’s own max_tokens wins, and is refused all the same. ' +
+      '4096 helps where the credits pay for 4096; the refusal itself says how many they would pay for. A key with a limit of its own refuses in the same words.',
+    remedy:
+      'Give each OpenRouter model max_tokens (fabric.yaml: models[].max_tokens), and deploy; let clients that name their own name fewer; or buy credits, or raise the key’s limit.',
+    sources: [
+      'the post-mortem of REX-37',
+      'LiteLLM: router.py merges litellm_params under the request’s own parameters',
+      'measured: LiteLLM 1.109.1 in front of a server that refuses as OpenRouter does',
+    ],
     says: [/fewer max_tokens/i, /requires more credits/i, /can only afford/i, /context overflow/i],
   },
   {

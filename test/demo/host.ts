@@ -1,5 +1,5 @@
 // A simulated host: a scratch folder as its file system, simulators for what needs root or Linux, and an SSH server in front.
-import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileCommands } from './files.ts';
@@ -31,6 +31,8 @@ const FILES: Readonly<Record<string, string>> = {
   'etc/systemd/system/firewalld.service': '[Service]\nExecStart=/usr/sbin/firewalld\n',
   'etc/containers/systemd/users/.keep': '',
   'run/.keep': '',
+  'usr/local/bin/.keep': '',
+  'var/spool/.keep': '',
   'var/lib/.keep': '',
 };
 
@@ -67,14 +69,22 @@ export const startHost = async ({ names = new Map(), patience = 1000, beginning 
   closers.push(network.close);
   const firewall = firewalld();
   const containers = podman(root, network, firewall, patience);
-  const units = systemd(root, containers, (unit) => {
+  const units = systemd(root, containers, (unit, [program = '']) => {
     if (unit === 'firewalld.service') {
       firewall.start();
       return Promise.resolve(playing(async () => firewall.stop()));
     }
     if (unit === 'nginx.service') return network.listen('host', '0.0.0.0', 80, nginx(network)).then(({ close }) => playing(close));
-    if (unit !== 'vllm.service') return undefined;
-    return startVllm();
+    if (unit === 'vllm.service') return startVllm();
+    if (!existsSync(join(root, program))) return undefined;
+    // A script of somebody's, run as the host's shell runs it.
+    return Promise.resolve({
+      exited: shell.run(program, '', 'root').then(
+        ({ code }) => code,
+        () => 1,
+      ),
+      stop: async () => {},
+    });
   });
   closers.push(units.close);
   const startVllm = async (): Promise<Running> => {

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Firewall } from './firewalld.ts';
-import { litellm } from './models.ts';
+import { litellm, pricesOf } from './models.ts';
 import { n8n } from './n8n.ts';
 import type { Listening, Network, Where } from './network.ts';
 import { type Call, type Command, type Said, unknownUse } from './shell.ts';
@@ -20,6 +20,10 @@ interface Container {
   readonly network: 'host' | 'bridge';
   /** Ports of the host that stand for the same port of the container. */
   readonly published: readonly number[];
+  readonly args: readonly string[];
+  /** As `podman run` was told, with `--health-interval`. */
+  readonly health: { readonly command: string; readonly interval: string } | undefined;
+  environment(): ReadonlyMap<string, string>;
   running: Running | undefined;
   /** 0: none. What is told of it stands under /proc, as far as anybody asks. */
   pid: number;
@@ -91,7 +95,7 @@ export const podman = (root: string, network: Network, firewall: Firewall, patie
           return;
         }
         const config = readFileSync(join(root, path ?? option('--config', '')), 'utf8');
-        const made = litellm(config, files.environment(), network, where);
+        const made = litellm(config, files.environment(), network, where, log);
         if ('refuses' in made) throw new Error(made.refuses);
         const port = Number(option('--port', '4000'));
         open.push(await network.listen(where, option('--host', '0.0.0.0'), port, made.serve));
@@ -114,12 +118,16 @@ export const podman = (root: string, network: Network, firewall: Firewall, patie
     for (; args[at]?.startsWith('-'); at += 2) options.set(args[at] ?? '', [...(options.get(args[at] ?? '') ?? []), args[at + 1] ?? '']);
     const [image = '', ...command] = args.slice(at);
     const one = (name: string): string | undefined => options.get(name)?.[0];
+    const health = one('--health-cmd');
     const container: Container = {
       name: one('--name') ?? 'unnamed',
       policy: one('--restart') ?? 'no',
       image,
       network: one('--network') === 'host' ? 'host' : 'bridge',
       published: (options.get('-p') ?? []).map((pair) => Number(pair.split(':')[0])),
+      args: command,
+      health: health === undefined ? undefined : { command: health, interval: one('--health-interval') ?? '30s' },
+      environment: () => environment(),
       running: undefined,
       pid: 0,
       started: '',
@@ -175,6 +183,10 @@ export const podman = (root: string, network: Network, firewall: Firewall, patie
         return { code: one === undefined ? 1 : 0 };
       case 'inspect':
         if (one === undefined) return missing(last);
+        if (format.includes('.Config.Healthcheck')) return { out: `${healthOf(one)}\n` };
+        if (format === '{{range .Args}}{{println .}}{{end}}') return { out: `${one.args.join('\n')}\n\n` };
+        if (format === '{{range .Config.Env}}{{println .}}{{end}}')
+          return { out: `${[...one.environment()].map(([name, value]) => `${name}=${value}\n`).join('')}\n` };
         return {
           out: `${filled(format, {
             'State.Status': one.running === undefined ? 'exited' : 'running',
@@ -239,6 +251,7 @@ export const podman = (root: string, network: Network, firewall: Firewall, patie
     if (container?.running === undefined) return missing(name);
     if (python !== 'python3' || dash !== '-c') return unknownUse('podman', call);
     if (program.startsWith('import importlib.metadata')) return { out: `${/:v?([\d.]+)/.exec(container.image)?.[1]}\n` };
+    if (program.startsWith('import importlib.util, json')) return { out: `${JSON.stringify(pricesOf(call.args.slice(6)))}\n` };
     if (!program.startsWith('import os, socket, sys, urllib.error')) return unknownUse('podman', call);
     const reply = await network.get(container.network === 'host' ? 'host' : 'container', url, { seconds: 5 });
     if ('why' in reply) return { code: reply.code, err: `${reply.why}\n` };
@@ -257,6 +270,13 @@ export const podman = (root: string, network: Network, firewall: Firewall, patie
 
 /** As podman prints it. */
 const now = (): string => new Date().toISOString().replace('Z', '000000Z');
+
+/** State and configuration of a container's health check, as `inspect` prints them. */
+const healthOf = ({ health, running }: Container): string => {
+  if (health === undefined) return '\tnull';
+  const Test: unknown = health.command.startsWith('[') ? ['CMD', ...JSON.parse(health.command)] : ['CMD-SHELL', health.command];
+  return `${running === undefined ? 'starting' : 'healthy'}\t${JSON.stringify({ Test, Interval: Number.parseFloat(health.interval) * 1e9 })}`;
+};
 
 interface Files {
   /** Paths in the container, and where they are on the host. */
