@@ -77,6 +77,18 @@ const DERIVED: readonly Derived[] = [
     },
   },
   {
+    check: 'litellm/background-health-checks',
+    moment: 'before-environment',
+    from: 'before',
+    why: 'config.yaml gives no interval, and the container’s environment does (LiteLLM: constants.py, DEFAULT_HEALTH_CHECK_INTERVAL)',
+    says: {
+      akira: {
+        'file/flux/apps/litellm/config.yaml': replaced(['  health_check_interval: 2\n', '']),
+        workers: said('DEFAULT_HEALTH_CHECK_INTERVAL=30'),
+      },
+    },
+  },
+  {
     check: 'litellm/backend-loopback',
     moment: 'before-by-name',
     from: 'before',
@@ -185,8 +197,13 @@ test.each(DERIVED)('$check $moment: $why', async ({ check: id, moment, from, why
   }
 });
 
-/** Checks whose other recordings are from real hosts as well: test/e2e/n8n.test.ts. */
-const RECORDED: ReadonlySet<string> = new Set(['n8n/proxy-hops']);
+/** Checks with other recordings from real hosts: test/e2e/n8n.test.ts, test/e2e/breakages-cost.test.ts. */
+const RECORDED: ReadonlySet<string> = new Set([
+  'n8n/proxy-hops',
+  'litellm/paid-health-checks',
+  'litellm/health-calls',
+  'litellm/health-check-interval',
+]);
 test('every recording that is not plainly before or after is recorded from a host, or derived here', () => {
   const derived = DERIVED.map(({ check, moment }) => `${check} ${moment}`);
   const kept = checks

@@ -26,7 +26,6 @@ export default defineCheck({
     'LiteLLM: docs/proxy/health.md',
   ],
   spared: {
-    'litellm/model/info/with-key': 'which models are asked, and their prices',
     prices: 'prices alone',
     'version/litellm': 'how long a probe’s answer may be, which is money alone',
   },
