@@ -277,6 +277,33 @@ Session du 12 mars.
     });
   });
 
+  test('a user’s own entry: not proven without recordings, then recorded, proven, explained and counted', async () => {
+    mkdirSync(join(dir, 'rex'));
+    const ask =
+      'ask:\n  file: /etc/marker\nexpect:\n  contains: done\nseverity: warn\nadvice: Look at its timer.\nerrors: ["repository is locked"]\n';
+    writeFileSync(
+      join(dir, 'rex/REX-41.md'),
+      `# REX-41: the backup is old\n\nNobody noticed.\n\n\`\`\`yaml fabric-check\ntitle: The backup is fresh\nat: akira\n${ask}\`\`\`\n`,
+    );
+    expect(await run(['rex', 'test', 'rex 41'])).toEqual({
+      code: 0,
+      out: expect.stringMatching(/^- rex\/REX-41 {2}not proven: no recordings in rex\/REX-41\/before and rex\/REX-41\/after\n$/),
+      err: '',
+    });
+    says(new Map([['file/etc/marker', said('absent')]]));
+    expect((await run(['rex', 'run', '41', '--record', 'rex/REX-41/before'])).out).toMatch(/\n1 warn\n$/);
+    says(new Map([['file/etc/marker', said(`644 root:root ${'0'.repeat(64)}\ndone`)]]));
+    expect((await run(['rex', 'run', 'rex/REX-41', '--record', 'rex/REX-41/after'])).out).toBe('1 pass\n');
+    expect(await run(['rex', 'test', 'REX-41'])).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/^✓ rex\/REX-41 {2}1 red, 1 green, 1 fact\n1 check: 100 % red/),
+    });
+    const { out } = await run(['explain', 'rex/REX-41']);
+    expect([out.match(/Nobody noticed/g)?.length, out.includes('✓ after: passes')]).toEqual([1, true]);
+    expect((await run(['explain', 'Fatal: repository  is locked by PID 3'])).out).toMatch(/^REX-41 {2}The backup is fresh/);
+    expect((await run(['rex', 'list'])).out).toMatch(/^REX-41 .* 1 {2}The backup is fresh\n {2}rex\/REX-41 .* 1 {2}The backup is fresh$/m);
+  });
+
   test('rex test: a package whose recordings were swapped is found out: exit 1', async () => {
     const root = join(dir, 'package');
     mkdirSync(root);
