@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
 import { asDeclared, type Case, type Check, defineCheck } from '../src/check.ts';
 import { checks } from '../src/checks/index.ts';
-import { readRecordings } from '../src/commands/recordings.ts';
+import { readRecordings, recordingsFolder } from '../src/commands/recordings.ts';
 import { headings } from '../src/coverage.ts';
 import { type Answer, isLost, type Lost, type Probe, succeeded } from '../src/evidence.ts';
 import { needsOf } from '../src/examine.ts';
@@ -126,6 +126,12 @@ test('what was accepted in the fabric.yaml of a recording is a finding all the s
   ).toEqual([]);
 });
 
+test('recordings: fabric’s own stand in its package, a user’s beside fabric.yaml', () => {
+  expect(recordingsFolder('litellm/readiness', sample)).toBe(join(import.meta.dirname, '../fixtures/litellm/readiness'));
+  expect(recordingsFolder('rex/REX-41', sample)).toBe('/etc/fabric/rex/REX-41');
+  expect(readRecordings('/etc/fabric/rex/REX-41')).toEqual([]);
+});
+
 test('a warning is red as well', () => {
   const warns: Case['judge'] = (facts) => good(facts).map(() => ({ ...finding, severity: 'warn' as const }));
   expect(prove(check(warns), BOTH, new Map()).problems).toEqual([]);
@@ -141,7 +147,7 @@ test('alterations: what was really said comes first; then codes, lines, numbers 
 
 // Checks that ask several things, made deaf to one of them: the question goes on being asked, and what is heard is what was said in its
 // `before`. The proof must notice.
-const SEVERAL = ['litellm/access', 'litellm/image-moved', 'litellm/host-network', 'litellm/tailnet-admitted'];
+const SEVERAL = ['litellm/access', 'litellm/image-moved', 'litellm/host-network'];
 test.each(SEVERAL)('%s would not be proven if it stopped looking at any of its facts', (id) => {
   const one = checks.find((each) => each.id === id);
   const recordings = readRecordings(join(import.meta.dirname, '../fixtures', id));
@@ -269,6 +275,33 @@ Session du 12 mars.
       schema: 'fabric.rex-test/1',
       checks: [{ id: 'litellm/readiness', proven: true, red: [true], green: [true], facts: 1 }],
     });
+  });
+
+  test('a user’s own entry: not proven without recordings, then recorded, proven, explained and counted', async () => {
+    mkdirSync(join(dir, 'rex'));
+    const ask =
+      'ask:\n  file: /etc/marker\nexpect:\n  contains: done\nseverity: warn\nadvice: Look at its timer.\nerrors: ["repository is locked"]\n';
+    writeFileSync(
+      join(dir, 'rex/REX-41.md'),
+      `# REX-41: the backup is old\n\nNobody noticed.\n\n\`\`\`yaml fabric-check\ntitle: The backup is fresh\nat: akira\n${ask}\`\`\`\n`,
+    );
+    expect(await run(['rex', 'test', 'rex 41'])).toEqual({
+      code: 0,
+      out: expect.stringMatching(/^- rex\/REX-41 {2}not proven: no recordings in rex\/REX-41\/before and rex\/REX-41\/after\n$/),
+      err: '',
+    });
+    says(new Map([['file/etc/marker', said('absent')]]));
+    expect((await run(['rex', 'run', '41', '--record', 'rex/REX-41/before'])).out).toMatch(/\n1 warn\n$/);
+    says(new Map([['file/etc/marker', said(`644 root:root ${'0'.repeat(64)}\ndone`)]]));
+    expect((await run(['rex', 'run', 'rex/REX-41', '--record', 'rex/REX-41/after'])).out).toBe('1 pass\n');
+    expect(await run(['rex', 'test', 'REX-41'])).toMatchObject({
+      code: 0,
+      out: expect.stringMatching(/^✓ rex\/REX-41 {2}1 red, 1 green, 1 fact\n1 check: 100 % red/),
+    });
+    const { out } = await run(['explain', 'rex/REX-41']);
+    expect([out.match(/Nobody noticed/g)?.length, out.includes('✓ after: passes')]).toEqual([1, true]);
+    expect((await run(['explain', 'Fatal: repository  is locked by PID 3'])).out).toMatch(/^REX-41 {2}The backup is fresh/);
+    expect((await run(['rex', 'list'])).out).toMatch(/^REX-41 .* 1 {2}The backup is fresh\n {2}rex\/REX-41 .* 1 {2}The backup is fresh$/m);
   });
 
   test('rex test: a package whose recordings were swapped is found out: exit 1', async () => {

@@ -46,12 +46,15 @@ type CheckOf = Extract<Explained, { is: 'check' }>;
 const checkLines = ({ check, entries, by, asks, replays, accepted }: CheckOf, paint: ChalkInstance): readonly string[] => [
   `${paint.bold(visible(check.id))}  ${visible(check.title)}`,
   ...section(paint, 'story', paragraph(check.story)),
-  ...entries.flatMap((entry) => [
-    ...section(paint, entry.id, paragraph(entry.title)),
-    ...paragraph(`concluded: ${entry.concluded || '(nothing)'}`, '      '),
-    ...paragraph(`holds: ${entry.holds}`, '      '),
-    ...paragraph(`remedy: ${entry.remedy}`, '      '),
-  ]),
+  // A user's entry and its check are one text.
+  ...entries
+    .filter(({ holds }) => holds !== check.story)
+    .flatMap((entry) => [
+      ...section(paint, entry.id, paragraph(entry.title)),
+      ...paragraph(`concluded: ${entry.concluded}`, '      '),
+      ...paragraph(`holds: ${entry.holds}`, '      '),
+      ...paragraph(`remedy: ${entry.remedy}`, '      '),
+    ]),
   ...section(
     paint,
     by === 'its incident' ? 'looks at (by the fabric.yaml of its incident)' : 'looks at',

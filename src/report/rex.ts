@@ -91,7 +91,7 @@ export const humanProofs = (proofs: readonly Proof[], unproven: readonly Check[]
       ({ id }) =>
         `${paint.dim('-')} ${visible(id.padEnd(widest))}  ${paint.dim(`not proven: no recordings in ${visible(id)}/before and ${visible(id)}/after`)}`,
     ),
-    summary(proofs),
+    ...(proofs.length === 0 ? [] : [summary(proofs)]),
     '',
   ].join('\n');
 };
