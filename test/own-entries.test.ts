@@ -139,6 +139,12 @@ const BLOCKS: readonly (readonly [title: string, block: string, ...messages: str
     but('akira', '[here, kanda]'),
     'f:6:12 at[1]: expected the name of a host in hosts, here or all, found "kanda" (did you mean "kaneda"?)',
   ],
+  ['a host that is a number', but('akira', '1'), 'f:6:5 at: expected the name of a host in hosts, here or all, found 1'],
+  [
+    'a host that is nothing',
+    but('akira', '[here, ~]'),
+    'f:6:12 at[1]: expected the name of a host in hosts, here, all, or a list of them, found nothing',
+  ],
   ['a host twice', but('akira', '[here, here]'), 'f:6:12 at[1]: expected each host once, found "here"'],
   [
     'nothing asked',

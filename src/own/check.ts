@@ -28,7 +28,9 @@ export const checkOf = (id: RexId, file: string, { title, story, at, ask, expect
             const unmet = judge(know(heard), expect);
             if (unmet.length === 0) return [];
             const [saw, want] = (['saw', 'want'] as const).map((side) => [...new Set(unmet.map((one) => one[side]))].join('; '));
-            return [{ severity, saw: saw ?? '', want: want ?? '', advice, reproduce: onHost(fabric, where, commandOf(ask, expect)) }];
+            return [
+              { severity, saw: saw ?? '', want: want ?? '', advice, reproduce: onHost(fabric, where, commandOf(ask, expect, where)) },
+            ];
           },
         };
       }),

@@ -103,12 +103,13 @@ const fileHeard = (path: string, state: Standing | null, text: string): Heard =>
   state === null ? { is: 'absent', why: `${path} is not there` } : there(text, { mode: state.mode, owner: state.owner });
 
 /** For people: what is asked, as they would ask it. */
-export const commandOf = (ask: Ask, expect: Expectation): string => {
+export const commandOf = (ask: Ask, expect: Expectation, at?: Vantage): string => {
+  const sudo = at === 'here' ? '' : 'sudo ';
   switch (ask.kind) {
     case 'command':
       return ask.sudo ? `sudo sh -c ${quote(ask.command)}` : ask.command;
     case 'file':
-      return aboutText(expect) ? `sudo cat ${quote(ask.file)}` : `sudo stat -c '%a %U:%G' ${quote(ask.file)}`;
+      return aboutText(expect) ? `${sudo}cat ${quote(ask.file)}` : `${sudo}stat -c '%a %U:%G' ${quote(ask.file)}`;
     case 'http':
       return curl(ask.http, ask.method === 'HEAD' ? '-I' : '-i');
     case 'dns':
@@ -120,7 +121,7 @@ export const commandOf = (ask: Ask, expect: Expectation): string => {
     case 'unit':
       return `systemctl status ${quote(ask.unit)}`;
     case 'container':
-      return `for e in podman docker; do sudo $e ps -a --filter name=${quote(ask.container)}; done`;
+      return `for e in podman docker; do ${sudo}$e ps -a --filter name=${quote(ask.container)}; done`;
     case 'port':
       return `ss -ltnp 'sport = :${ask.port}'`;
     default:

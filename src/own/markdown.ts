@@ -158,10 +158,10 @@ function* hostFaults(at: unknown, hosts: readonly string[]): Generator<Fault> {
   const seen = new Set<unknown>();
   for (const [index, name] of (Array.isArray(at) ? at : [at]).entries()) {
     const path = Array.isArray(at) ? ['at', index] : ['at'];
-    if (typeof name !== 'string') continue; // the outline said so
-    if (!known.includes(name)) yield wrong(path, 'the name of a host in hosts, here or all', name, { known });
-    else if (seen.has(name)) yield wrong(path, 'each host once', name);
-    seen.add(name);
+    if (typeof name === 'object' || name === undefined) continue; // the outline said so
+    if (!known.includes(String(name))) yield wrong(path, 'the name of a host in hosts, here or all', name, { known });
+    else if (seen.has(String(name))) yield wrong(path, 'each host once', name);
+    seen.add(String(name));
   }
 }
 
