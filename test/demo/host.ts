@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileCommands } from './files.ts';
 import { firewalld } from './firewalld.ts';
-import { backend } from './models.ts';
+import { backend, openRouter } from './models.ts';
 import { type Listening, simulatedNetwork } from './network.ts';
 import { podman, type Running } from './podman.ts';
 import { type Command, openShell, type Shell } from './shell.ts';
@@ -107,6 +107,8 @@ export const startHost = async ({ names = new Map(), patience = 1000, beginning 
   closers.push(server.close);
   // A neighbour on the tailnet, for whoever knows its name.
   await network.listen('elsewhere', '0.0.0.0', 11434, backend(['llama3:8b']));
+  // Whoever is paid, with credits for 2,666 tokens left.
+  await network.listen('elsewhere', '0.0.0.0', 8443, openRouter(['anthropic/claude-sonnet-4.5', 'perplexity/sonar-pro'], 2666));
   for (const unit of ['firewalld', 'vllm']) await shell.run(`systemctl start ${unit}`, '');
   return { scratch, login: server.login, run: shell.run, close };
 };
