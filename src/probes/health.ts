@@ -179,13 +179,13 @@ export const healthCallers = ({ litellm }: Fabric): Probe<readonly Caller[]> => 
 
 /**
  * LiteLLM's lines in the journal since it started, at most of a day and 200,000, with their times, and journalctl's own end: shell. What its
- * container says where no unit runs it.
+ * container says where no unit runs it; nothing where nothing runs.
  */
 const JOURNAL = [
   `s=$(systemctl show -p ActiveEnterTimestamp --value --timestamp=unix ${UNIT}); s=\${s#@}; a=$(systemctl show -p ActiveState --value ${UNIT})`,
   'd=$(($(date +%s) - 86400)); if [ "$a" = inactive ] || [ "${s:-0}" -lt "$d" ]; then s=$d; fi',
-  `w="-u ${UNIT}"; if [ "$a" = inactive ]; then w=CONTAINER_NAME=${CONTAINER}; fi`,
-  'log() { journalctl $w --since=@$s -n 200000 -o short-unix --no-pager; echo "end $?"; }',
+  `w="-u ${UNIT}"; if [ "$a" = inactive ]; then w=; [ "$(podman inspect --type container --format '{{.State.Running}}' ${CONTAINER} 2>/dev/null)" != true ] || w=CONTAINER_NAME=${CONTAINER}; fi`,
+  'log() { [ -z "$w" ] || journalctl $w --since=@$s -n 200000 -o short-unix --no-pager; echo "end $?"; }',
 ];
 /** Awk: how journalctl ended. Every line of its own begins with a time, or with `--`. */
 const ENDED = '/^end [0-9]+$/ { code = $2; next }';

@@ -110,8 +110,10 @@ export const startHost = async ({ names = new Map(), patience = 1000, beginning 
   closers.push(server.close);
   // A neighbour on the tailnet, for whoever knows its name.
   await network.listen('elsewhere', '0.0.0.0', 11434, backend(['llama3:8b']));
-  // And a stand-in for OpenRouter, with credits for 8,000 tokens left.
+  // OpenRouter, twice: with credits for 8,000 tokens left.
   await network.listen('elsewhere', '0.0.0.0', 8090, openRouter(['anthropic/claude-sonnet-4.5'], 8000));
+  // And with credits for 2,666 tokens left.
+  await network.listen('elsewhere', '0.0.0.0', 8443, openRouter(['anthropic/claude-sonnet-4.5', 'perplexity/sonar-pro'], 2666));
   for (const unit of ['firewalld', 'vllm']) await shell.run(`systemctl start ${unit}`, '');
   return { scratch, login: server.login, run: shell.run, close };
 };

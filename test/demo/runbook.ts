@@ -55,3 +55,13 @@ export const UNTIL_POLLED =
 
 export const NO_POLLER =
   'systemctl disable -q --now litellm-watch.timer; rm /etc/systemd/system/litellm-watch.* /usr/local/bin/litellm-watch; systemctl daemon-reload';
+
+/** config.yaml as somebody wrote it by hand, with a model of OpenRouter's and no max_tokens, as REX-37 had it; `url` is whom it asks. */
+export const handMade = (url: string): string => `cat >/flux/apps/litellm/config.yaml <<'E'
+model_list:
+- model_name: default
+  litellm_params: { model: hosted_vllm/qwen2.5-7b, api_base: "http://100.64.0.14:8000/v1" }
+- model_name: search
+  litellm_params: { model: openrouter/perplexity/sonar-pro, api_base: "${url}/v1", api_key: none }
+E
+systemctl restart litellm`;

@@ -47,16 +47,15 @@ const pauseOf = (text: string): number => Number(values(text, 'RestartSec')[0] ?
 
 /** Properties that some units have. */
 const OF_SOME = ['Unit', 'TimersMonotonic', 'TimersCalendar', 'ExecStart'];
-const execution = (command: string): string =>
-  `{ path=${command.split(' ')[0]} ; argv[]=${command} ; ignore_errors=no ; start_time=[n/a] ; stop_time=[n/a] ; pid=0 ; code=(null) ; status=0/0 }`;
-const timed = (name: string, text: string): Readonly<Record<string, string>> => ({
-  Unit: name.replace('.timer', '.service'),
-  ...Object.fromEntries(
-    ['OnUnitInactive', 'OnUnitActive'].flatMap((key) =>
-      values(text, `${key}Sec`).map((value) => ['TimersMonotonic', `{ ${key}USec=${value} ; next_elapse=1h }`]),
-    ),
-  ),
-});
+/** Its paths as this machine has them: scripts look there. What is printed in the end has the host's own again. */
+const execution = (root: string, command: string): string =>
+  `{ path=${command.split(' ')[0]} ; argv[]=${command.replaceAll(/(?<=^| )\/(?=usr\/|opt\/|etc\/)/g, `${root}/`)} ; ignore_errors=no ; start_time=[n/a] ; stop_time=[n/a] ; pid=0 ; code=(null) ; status=0/0 }`;
+const timed = (name: string, text: string): Readonly<Record<string, string>> => {
+  const each = ['OnUnitInactive', 'OnUnitActive', 'OnBoot', 'OnActive'].flatMap((key) =>
+    values(text, `${key}Sec`).map((value) => `{ ${key}USec=${value} ; next_elapse=1h }`),
+  );
+  return { Unit: name.replace('.timer', '.service'), ...(each.length === 0 ? {} : { TimersMonotonic: each.join('\nTimersMonotonic=') }) };
+};
 
 export const systemd = (root: string, podman: Podman, play: Player): Systemd => {
   const units = new Map<string, Unit>();
@@ -236,7 +235,7 @@ export const systemd = (root: string, podman: Podman, play: Player): Systemd => 
       ActiveEnterTimestamp: unit.since === 0 ? '' : `@${unit.since}`,
       Id: name,
       ...(name.endsWith('.timer') ? timed(name, found?.text ?? '') : {}),
-      ...(found === undefined || found.command === '' ? {} : { ExecStart: execution(found.command) }),
+      ...(found === undefined || found.command === '' ? {} : { ExecStart: execution(root, found.command) }),
     };
     const wanted = (call.args[call.args.indexOf('-p') + 1] ?? '').split(',');
     const strange = wanted.filter((one) => !(one in properties) && !OF_SOME.includes(one));

@@ -16,6 +16,7 @@ const SELDOM = 3600;
 export default defineCheck({
   id: 'litellm/background-health-checks',
   rex: ['REX-36'],
+  standing: true,
   title: 'LiteLLM does not probe paid models by itself, or seldom',
   story:
     'With general_settings.background_health_checks LiteLLM asks every model in a loop, each of its worker processes by itself, and nothing of it shows in the access log. ' +

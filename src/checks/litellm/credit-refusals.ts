@@ -13,6 +13,7 @@ export default defineCheck({
   id: 'litellm/credit-refusals',
   rex: ['REX-37'],
   history: true,
+  standing: true,
   title: 'OpenRouter has refused no request for want of credits',
   story:
     '“This request requires more credits, or fewer max_tokens. You requested up to 16000 tokens, but can only afford 2666.” It reads like a full context or an empty account, and is neither: OpenRouter reserves the longest answer beforehand, ' +

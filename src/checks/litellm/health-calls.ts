@@ -17,6 +17,7 @@ export default defineCheck({
   id: 'litellm/health-calls',
   rex: ['REX-36'],
   history: true,
+  standing: true,
   title: 'LiteLLM’s log shows nobody who calls /health at a steady pace',
   story:
     'LiteLLM’s own probes all bear one tag, litellm-internal-health-check, whoever asked for them: the tag does not tell why. The access log does: GET /health at a pace is a monitor, on the host or elsewhere, ' +
@@ -72,6 +73,9 @@ const hours = (seconds: number): string =>
 const who = ({ hosts, litellm }: Fabric, from: string): string => {
   if (from.startsWith('127.') || from === '::1')
     return `It runs on ${litellm.host} itself, or comes through a proxy there: litellm/paid-health-checks says where it is written down; a program that does not, shows in \`sudo ss -tnp 'dport = :${litellm.listen.port}'\` while it calls`;
+  // Podman's and Docker's bridges: a published port shows their gateway, whoever comes.
+  if (/^(?:10\.(?:88|89)|172\.(?:1[6-9]|2\d|3[01]))\.\d+\.1$/.test(from))
+    return `It comes through the port that LiteLLM’s container publishes, from ${litellm.host} itself or from elsewhere (${from} is the container network’s gateway): litellm/paid-health-checks says what on the host calls it`;
   const known = [...hosts.values()].find(({ address }) => address === from);
   return `It is ${known ? known.name : `whatever has the address ${from}`}: a monitor, or a proxy’s health check`;
 };

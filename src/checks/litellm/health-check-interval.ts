@@ -14,6 +14,7 @@ const SECTIONS = ['router_settings', 'litellm_settings', ''] as const;
 export default defineCheck({
   id: 'litellm/health-check-interval',
   rex: ['REX-36'],
+  standing: true,
   title: 'Settings of health checks stand in general_settings, where LiteLLM reads them',
   story:
     'A post-mortem wrote router_settings.health_check_interval: 0 to stop paid health checks. It never stopped any: releases of then dropped it without a word, 1.80.15 to 1.81.2 answered every request with a 500, ' +

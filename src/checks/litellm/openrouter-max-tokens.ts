@@ -9,6 +9,7 @@ import { configOf, configPath, isMapping } from '../../services/litellm.ts';
 export default defineCheck({
   id: 'litellm/openrouter-max-tokens',
   rex: ['REX-37'],
+  standing: true,
   title: 'Every OpenRouter model has a max_tokens that its credits allow',
   story:
     'Before OpenRouter passes a request on, it looks whether the credits would pay for the longest answer: max_tokens, or where none is given the model’s whole output, 64,000 tokens and more. ' +

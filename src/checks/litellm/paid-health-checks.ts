@@ -13,6 +13,7 @@ import { quote } from '../../shell.ts';
 export default defineCheck({
   id: 'litellm/paid-health-checks',
   rex: ['REX-36'],
+  standing: true,
   title: 'Nothing on the host calls /health on a timer',
   story:
     'GET /health is no health check as others have one: LiteLLM sends a real request to every model, and waits. As a container’s health check, 30 seconds after the one before, ' +
