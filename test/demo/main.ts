@@ -24,13 +24,7 @@ const RED = [
 ];
 
 /** What happened to it later. */
-const INCIDENTS = [
-  'litellm/config-drift',
-  'litellm/credit-refusals',
-  'litellm/openrouter-max-tokens',
-  'litellm/paid-health-checks',
-  'n8n/proxy-hops',
-];
+const INCIDENTS = ['litellm/config-drift', 'litellm/openrouter-max-tokens', 'litellm/paid-health-checks', 'n8n/proxy-hops'];
 
 const terminal = process.stdout.isTTY && !process.env['NO_COLOR'];
 const say = (text = ''): void => {
@@ -69,7 +63,7 @@ const fabric = async (
   args: readonly string[],
   shown = (out: string): string => out,
 ): Promise<{ readonly code: number; readonly out: string }> => {
-  say(`\n${bold(`$ fabric ${args.join(' ')}`)}`);
+  say(`\n${bold(`$ fabric ${args.map((arg) => (/\s/.test(arg) ? `'${arg}'` : arg)).join(' ')}`)}`);
   const child = spawn(process.execPath, [FABRIC, ...args], {
     cwd: folder,
     stdio: ['ignore', 'pipe', 'inherit'],
