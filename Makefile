@@ -1,4 +1,4 @@
-# make demo   the main job in half a minute, with Node and make alone: a simulated host, red, the plan, deployed, green
+# make demo   the tour in half a minute, with Node and make alone: a simulated homelab, deployed, broken by incidents, mended
 # make test   the tests that need no root: under a minute
 # make e2e    the tests on real hosts (root, Debian): under five minutes once the lab's base is built
 # make lab-demo   the main job on a real host in a lab on this machine, with the real LiteLLM (root, Debian)
