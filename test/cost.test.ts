@@ -443,11 +443,12 @@ test.each<[string, string, Readonly<Record<string, Answer | Lost>>, RegExp]>([
     {},
     /^warn .*does not get through at present: unhealthy/,
   ],
+  ['a compose file that does not run', 'file\t/flux/apps/litellm/compose.yaml\t9\thttp://localhost:4000/health', {}, /^pass$/],
   [
-    'a compose file that does not run',
-    'file\t/flux/apps/litellm/compose.yaml\t9\thttp://localhost:4000/health',
+    'a drop-in before the next start',
+    'file\t/etc/containers/systemd/litellm.container.d/x.conf\t2\thttp://localhost:4000/health',
     {},
-    /^warn \| \/flux\/apps\/litellm\/compose\.yaml:9 .*does not have it/,
+    /^warn \| \/etc\/containers\/systemd\/litellm\.container\.d\/x\.conf:2 .*does not have it/,
   ],
   ['Caddy', 'proxy\t/etc/caddy/Caddyfile\t4\t\t/health', {}, /^fail \| \/etc\/caddy\/Caddyfile:4 lets the proxy ask \/health every 30 s/],
   [
