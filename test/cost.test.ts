@@ -307,7 +307,7 @@ test.each<[string, string, string, RegExp]>([
   ],
   ['the first that does', 'router_settings: { health_check_interval: 0 }', '1.81.3', /does not start with it/],
   ['every request a 500', 'router_settings: { health_check_interval: 0 }', '1.81.0', /^fail .*every request with 500/],
-  ['the first of them', 'router_settings: { health_check_interval: 0 }', '1.80.15', /every request with 500/],
+  ['the first of them', 'router_settings: { health_check_interval: 0 }', '1.80.12', /every request with 500/],
   ['dropped', 'router_settings: { health_check_interval: 0 }', '1.80.11', /^fail .*LiteLLM 1\.80\.11 ignores it, and from 1\.81\.3 on/],
   ['its sister', 'router_settings: { health_check_concurrency: 2 }', '1.109.1', /^fail \| router_settings.health_check_concurrency: 2/],
   [
