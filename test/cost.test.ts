@@ -307,7 +307,7 @@ test.each<[string, string, string, RegExp]>([
   ],
   ['the first that does', 'router_settings: { health_check_interval: 0 }', '1.81.3', /does not start with it/],
   ['every request a 500', 'router_settings: { health_check_interval: 0 }', '1.81.0', /^fail .*every request with 500/],
-  ['the first of them', 'router_settings: { health_check_interval: 0 }', '1.80.15', /every request with 500/],
+  ['the first of them', 'router_settings: { health_check_interval: 0 }', '1.80.12', /every request with 500/],
   ['dropped', 'router_settings: { health_check_interval: 0 }', '1.80.11', /^fail .*LiteLLM 1\.80\.11 ignores it, and from 1\.81\.3 on/],
   ['its sister', 'router_settings: { health_check_concurrency: 2 }', '1.109.1', /^fail \| router_settings.health_check_concurrency: 2/],
   [
@@ -443,11 +443,12 @@ test.each<[string, string, Readonly<Record<string, Answer | Lost>>, RegExp]>([
     {},
     /^warn .*does not get through at present: unhealthy/,
   ],
+  ['a compose file that does not run', 'file\t/flux/apps/litellm/compose.yaml\t9\thttp://localhost:4000/health', {}, /^pass$/],
   [
-    'a compose file that does not run',
-    'file\t/flux/apps/litellm/compose.yaml\t9\thttp://localhost:4000/health',
+    'a drop-in before the next start',
+    'file\t/etc/containers/systemd/litellm.container.d/x.conf\t2\thttp://localhost:4000/health',
     {},
-    /^warn \| \/flux\/apps\/litellm\/compose\.yaml:9 .*does not have it/,
+    /^warn \| \/etc\/containers\/systemd\/litellm\.container\.d\/x\.conf:2 .*does not have it/,
   ],
   ['Caddy', 'proxy\t/etc/caddy/Caddyfile\t4\t\t/health', {}, /^fail \| \/etc\/caddy\/Caddyfile:4 lets the proxy ask \/health every 30 s/],
   [

@@ -39,7 +39,7 @@ export const entries: readonly Entry[] = [
     concluded: 'LiteLLM pings every model by default; `router_settings.health_check_interval: 0` stops it.',
     holds:
       'LiteLLM pings nothing by default. Either something calls GET /health on a timer, and each call is one paid request to every model; or general_settings.background_health_checks is on, which shows no such call in the access log. ' +
-      'Both count their pause from the end of a sweep: 30 seconds and a sweep of 8 are 38. The tag of the calls is the same for both. The fix never stopped any: until 1.80.11 it was dropped, from 1.80.15 on every request was a 500, and LiteLLM ≥ 1.81.3 does not start with it. ' +
+      'Both count their pause from the end of a sweep: 30 seconds and a sweep of 8 are 38. The tag of the calls is the same for both. The fix never stopped any: until 1.80.11 it was dropped, then every request was a 500, and LiteLLM ≥ 1.81.3 does not start with it. ' +
       '0.0078 $ a call is a search model’s: 0.006 $ for the search, the rest for an answer that no max_tokens bounded (before 1.82; now it is at most 16 tokens).',
     remedy:
       'Ask /health/liveliness and /health/readiness, which call no model and need no key. Leave background_health_checks off, or give it an interval of an hour. Take health_check_interval out of router_settings before LiteLLM is updated.',
@@ -62,6 +62,7 @@ export const entries: readonly Entry[] = [
     sources: [
       'the post-mortem of REX-37',
       'LiteLLM: router.py merges litellm_params under the request’s own parameters',
+      'can1357/oh-my-pi issue 9569 (64,000 and 65,536 tokens reserved), anomalyco/opencode issue 12219 (a key’s limit)',
       'measured: LiteLLM 1.109.1 in front of a server that refuses as OpenRouter does',
     ],
     says: [/fewer max_tokens/i, /requires more credits/i, /can only afford/i, /context overflow/i],

@@ -167,6 +167,33 @@ test('a line of cron, and one that asks the right thing', async () => {
   keepFixture('litellm/paid-health-checks', 'before-cron', YAML, join(it.dir, 'cron'));
 });
 
+test('a service that sleeps, a proxy’s health check, a script of cron’s: each with its place; others’, and a compose file that nothing runs, are none', async () => {
+  await it.root(`set -e
+cat >/etc/systemd/system/watch.service <<'UNIT'
+[Service]
+ExecStart=/bin/sh -c "while :; do curl -s -o /dev/null -H 'Authorization: Bearer ${KEY}' http://127.0.0.1:4000/health; sleep 600; done"
+UNIT
+printf '[Service]\\nExecStart=/bin/sh -c "while :; do curl -s -o /dev/null http://127.0.0.1:8000/health; sleep 600; done"\\n' >/etc/systemd/system/vllm-watch.service
+printf '[Service]\\nExecStart=/bin/sleep 600\\n' >/etc/systemd/system/caddy.service
+mkdir -p /etc/caddy; printf 'llm.example.net {\\n  reverse_proxy 127.0.0.1:4000 {\\n    health_uri /health\\n    health_interval 20s\\n  }\\n}\\n' >/etc/caddy/Caddyfile
+printf '#!/bin/sh\\ncurl -s http://localhost:4000/health\\n' >/root/well; chmod 755 /root/well
+mkdir -p /var/spool/cron/crontabs; echo '0 * * * * /root/well' >/var/spool/cron/crontabs/root
+printf 'services:\\n  litellm:\\n    healthcheck:\\n      test: [CMD-SHELL, "curl -f http://localhost:4000/health || exit 1"]\\n' >/flux/apps/litellm/docker-compose.yml
+systemctl daemon-reload; systemctl start watch vllm-watch caddy`);
+  const { out } = await validate('others');
+  await it.root(
+    `systemctl stop watch vllm-watch caddy; rm -r /etc/systemd/system/watch.service /etc/systemd/system/vllm-watch.service /etc/systemd/system/caddy.service /etc/caddy /root/well /var/spool/cron /flux/apps/litellm/docker-compose.yml; systemctl daemon-reload`,
+  );
+  const found = findingsOf(out, 'litellm/paid-health-checks@akira').split('\n');
+  expect(found.map((one) => one.replace(/(: (?:up to )?\d.*|; the one that runs.*)$/, '')).sort()).toEqual([
+    '/etc/caddy/Caddyfile:3 lets the proxy ask /health every 20 s whether LiteLLM is up',
+    'line 1 of /var/spool/cron/crontabs/root (0 * * * *) asks http://localhost:4000/health (in /root/well)',
+    'watch.service runs all the time and asks http://127.0.0.1:4000/health every 10 min',
+  ]);
+  expect(readFileSync(join(it.dir, 'others/akira.evidence'), 'utf8')).not.toContain(KEY);
+  keepFixture('litellm/paid-health-checks', 'before-others', YAML, join(it.dir, 'others'));
+});
+
 test('the post-mortem’s own fix stands in config.yaml: found before LiteLLM is started with it', async () => {
   await it.root(edited(`printf 'router_settings:\\n  health_check_interval: 0\\n' >>${CONFIG}`));
   const { out } = await validate('interval');

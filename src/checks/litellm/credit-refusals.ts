@@ -20,7 +20,10 @@ export default defineCheck({
     'and the credits would have paid for the one that was wanted.',
   decides:
     'It counts OpenRouter’s 402 in LiteLLM’s journal since it started, and compares what was requested with the entry’s max_tokens: where they are equal it was the default, where not the client asked for it itself. It fails for one of the last day, and warns of older ones.',
-  sources: ['measured: what LiteLLM 1.109.1 logs of an answer such as OpenRouter’s', 'OpenRouter: docs, errors, 402'],
+  sources: [
+    'measured: what LiteLLM 1.109.1 logs of an answer such as OpenRouter’s',
+    'OpenRouter’s words: can1357/oh-my-pi issue 9569 (credits), anomalyco/opencode issue 12219 (a key’s limit)',
+  ],
   spared: { 'file/flux/apps/litellm/config.yaml': 'whose max_tokens it was: the client’s or the default' },
   each: (fabric) => {
     const { host } = fabric.litellm;

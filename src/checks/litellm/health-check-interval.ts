@@ -17,7 +17,7 @@ export default defineCheck({
   standing: true,
   title: 'Settings of health checks stand in general_settings, where LiteLLM reads them',
   story:
-    'A post-mortem wrote router_settings.health_check_interval: 0 to stop paid health checks. It never stopped any: releases of then dropped it without a word, 1.80.15 to 1.81.2 answered every request with a 500, ' +
+    'A post-mortem wrote router_settings.health_check_interval: 0 to stop paid health checks. It never stopped any: releases of then dropped it without a word, those after 1.80.11 and before 1.81.3 answered every request with a 500, ' +
     'and since 1.81.3 LiteLLM does not start with it. Updating is what breaks, months after the fix.',
   decides:
     'It reads config.yaml on the host, and judges by the release that runs; where none does, by the image’s tag. In router_settings it fails, since sooner or later LiteLLM does not start; elsewhere nothing reads it, and it warns.',
@@ -51,7 +51,7 @@ export default defineCheck({
               const router = section === 'router_settings' && name !== 'background_health_checks';
               const what = !router
                 ? `${named} does not read it there`
-                : before(version, '1.80.15')
+                : before(version, '1.80.12')
                   ? `${named} ignores it, and from 1.81.3 on it does not start with it`
                   : before(version, '1.81.3')
                     ? `${named} answers every request with 500: Router.__init__() got an unexpected keyword argument`

@@ -44,7 +44,8 @@ export default defineCheck({
           const files = found.filter((one) => one.kind === 'file');
           const checked = found.some(({ kind }) => kind === 'container');
           return found.flatMap((caller): readonly Finding[] => {
-            if (caller.kind === 'file' && checked) return []; // told with the container
+            // With the container it is told; a compose file that nothing runs says nothing, and one often stays behind.
+            if (caller.kind === 'file' && (checked || !caller.path.startsWith('/etc/'))) return [];
             const { what, period, through, advice, fix, reproduce } = described(fabric, caller, files);
             const reckoned =
               models === null || isLost(models) || period === null
