@@ -1,5 +1,6 @@
 // What each result did over time, in a few numbers. Pure: ledger and report in, ledger out.
 import type { CheckId, Report, Result, ResultId } from './check.ts';
+import { isCount, keptText, readKept } from './kept.ts';
 
 export interface Noted {
   /** Seconds since 1970: when it was last known. */
@@ -42,28 +43,12 @@ export const together = (ledger: Ledger, ids: readonly CheckId[]): Omit<Noted, '
 
 const SCHEMA = 'fabric.ledger/1';
 
-export const ledgerText = (ledger: Ledger): string =>
-  `${JSON.stringify({ schema: SCHEMA, results: Object.fromEntries(ledger) }, null, 1)}\n`;
+export const ledgerText = (ledger: Ledger): string => keptText(SCHEMA, ledger);
 
 /** `null`: it is not what this version writes. */
-export const readLedger = (text: string): Ledger | null => {
-  let data: unknown;
-  try {
-    data = JSON.parse(text);
-  } catch {
-    return null;
-  }
-  if (!isObject(data) || data['schema'] !== SCHEMA || !isObject(data['results'])) return null;
-  const ledger = new Map<ResultId, Noted>();
-  for (const [id, one] of Object.entries(data['results'])) {
-    if (!isResultId(id) || !isObject(one)) return null;
-    const { run, fired, times, firing } = one;
-    if (!isCount(run) || !(fired === null || isCount(fired)) || !isCount(times) || typeof firing !== 'boolean') return null;
-    ledger.set(id, { run, fired, times, firing });
-  }
-  return ledger;
-};
-
-const isObject = (value: unknown): value is { readonly [key: string]: unknown } => typeof value === 'object' && value !== null;
-const isResultId = (id: string): id is ResultId => /^[^/@]+\/[^@]+@/.test(id);
-const isCount = (value: unknown): value is number => Number.isSafeInteger(value);
+export const readLedger = (text: string): Ledger | null =>
+  readKept(text, SCHEMA, ({ run, fired, times, firing }) =>
+    isCount(run) && (fired === null || isCount(fired)) && isCount(times) && typeof firing === 'boolean'
+      ? { run, fired, times, firing }
+      : null,
+  );

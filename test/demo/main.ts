@@ -7,7 +7,7 @@ import { constants } from 'node:os';
 import { join } from 'node:path';
 import { type Host, startHost } from './host.ts';
 import { n8nRunbook, VISIT } from './n8n.ts';
-import { poller, runbook, UNTIL_ALIVE, UNTIL_POLLED } from './runbook.ts';
+import { poller, runbook, UNTIL_ALIVE } from './runbook.ts';
 
 const FABRIC = join(import.meta.dirname, '../../bin/fabric.js');
 const KEY = `sk-demo-${randomBytes(12).toString('hex')}`;
@@ -154,8 +154,7 @@ ${UNTIL_ALIVE.replace('exit 0', 'break').replace('; exit 1', '')}
 curl -s -o /dev/null -H 'Authorization: Bearer ${KEY}' -H 'Content-Type: application/json' -d '{"model":"claude","messages":[]}' http://127.0.0.1:4000/v1/chat/completions
 # n8n is set up anew, and N8N_PROXY_HOPS is forgotten.
 sed -i '/N8N_PROXY_HOPS/d' /opt/n8n/.env; systemctl restart n8n; sleep 1
-${VISIT}
-${UNTIL_POLLED}`;
+${VISIT}`;
 
 const demo = async (): Promise<void> => {
   const started = Date.now();
