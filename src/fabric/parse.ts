@@ -1,25 +1,15 @@
 // Text → Fabric, or every problem in it, each at its place. Pure.
 import { dirname, isAbsolute, join } from 'node:path';
-import { type Document, isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, visit } from 'yaml';
+import { LineCounter, parseDocument } from 'yaml';
 import type { Backend, Fabric, Host, SecretSource } from '../fabric.ts';
+import { nearest } from '../nearest.ts';
+import { locate, type Path, type Problem, placeOf, sorted, syntaxFaults } from './places.ts';
 import { backendName, type Draft, fileSchema, hostName, modelName, noMasterKey, secretName } from './schema.ts';
 
-export interface Problem {
-  readonly line: number;
-  readonly column: number;
-  /** `hosts.akira.address`; empty for the file as a whole and for errors of YAML itself. */
-  readonly path: string;
-  readonly message: string;
-}
+export { problemText } from './places.ts';
 
-type Path = readonly PropertyKey[];
 /** A problem before it has a line and a column. */
 type Fault = { readonly path: Path; readonly of: 'key' | 'value'; readonly message: string };
-
-/** `fabric.yaml:14:7 hosts.akira.port: expected …, found …` */
-export function problemText(file: string, { line, column, path, message }: Problem): string {
-  return `${file}:${line}:${column}${path === '' ? '' : ` ${path}`}: ${message}`;
-}
 
 /** The Fabric that `text` describes, or all that is wrong with it, by position. `file`: its absolute path. Reads nothing. */
 export function parse(text: string, file: string): { readonly fabric: Fabric } | { readonly problems: readonly Problem[] } {
@@ -27,10 +17,7 @@ export function parse(text: string, file: string): { readonly fabric: Fabric } |
   // logLevel: `silent` would also keep quiet about a second document.
   const options = { lineCounter: lines, prettyErrors: false, stringKeys: true, resolveKnownTags: false, logLevel: 'error' } as const;
   const document = parseDocument(text, options);
-  const place = (offset: number) => {
-    const { line, col } = lines.linePos(offset);
-    return { line: Math.max(line, 1), column: Math.max(col, 1) };
-  };
+  const place = (offset: number) => placeOf(lines, offset);
   const problems: Problem[] = syntaxFaults(document).map(([offset, message]) => ({ ...place(offset), path: '', message }));
   // A duplicate key leaves the rest readable: the last one counts, here as in locate().
   if (problems.length > document.errors.filter(({ code }) => code === 'DUPLICATE_KEY').length) return { problems: sorted(problems) };
@@ -61,38 +48,6 @@ export function parse(text: string, file: string): { readonly fabric: Fabric } |
     seen.add(key);
   }
   return draft.success && problems.length === 0 ? { fabric: meaning(draft.data, file) } : { problems: sorted(problems) };
-}
-
-const sorted = (problems: readonly Problem[]) => problems.toSorted((a, b) => a.line - b.line || a.column - b.column);
-
-/** What YAML itself has against the file. The part of a message that quotes the file is left out: it may be a secret. */
-function syntaxFaults(document: Document.Parsed): readonly (readonly [offset: number, message: string])[] {
-  const faults = [...document.errors, ...document.warnings].map(({ pos, message, code }): readonly [number, string] => {
-    const hint = code === 'BLOCK_AS_IMPLICIT_KEY' ? ' (a text with ": " in it needs quotes)' : '';
-    return [pos[0], `${message.split('\n')[0]?.replace(/((?<=\S):|(?<=escape sequence)) .*/, '')}${hint}`];
-  });
-  visit(document, {
-    Alias: (_, alias, ancestors) => {
-      const target = alias.resolve(document);
-      if (target === undefined) faults.push([offsetOf(alias) ?? 0, 'Unresolved alias (the anchor must be set before the alias)']);
-      else if (ancestors.includes(target)) faults.push([offsetOf(alias) ?? 0, 'An alias inside of what it stands for']);
-    },
-  });
-  return faults;
-}
-
-const offsetOf = (node: unknown) => (isNode(node) ? node.range?.[0] : undefined);
-
-/** Where a value or its key begins; for what is not there, the key of what it should be in. */
-function locate(document: Document, path: Path, of: Fault['of']): number {
-  let [key, value]: unknown[] = [undefined, document.contents];
-  for (const segment of path) {
-    const parent = isAlias(value) ? value.resolve(document) : value;
-    const pair = isMap(parent) ? parent.items.findLast((item) => isScalar(item.key) && String(item.key.value) === segment) : undefined;
-    if (pair === undefined && !(isSeq(parent) && parent.has(segment))) return offsetOf(key) ?? offsetOf(value) ?? 0;
-    [key, value] = [pair?.key, pair === undefined && isSeq(parent) ? parent.items[Number(segment)] : pair?.value];
-  }
-  return (of === 'key' ? offsetOf(key) : offsetOf(value)) ?? offsetOf(key) ?? 0;
 }
 
 const isMapping = (value: unknown): value is { readonly [key: string]: unknown } =>
@@ -283,33 +238,6 @@ function pathText(path: Path): string {
     return quoted.startsWith('"') && /^[A-Za-z0-9_-]+$/.test(String(segment)) ? `.${String(segment)}` : `[${quoted}]`;
   });
   return segments.join('').replace(/^\./, '');
-}
-
-/** The known word that a mistyped one is near to. */
-function nearest(word: string, known: readonly string[]): string | undefined {
-  const near = known.map((it) => ({
-    it,
-    far: distance(word.toLowerCase(), it.toLowerCase()),
-    most: Math.min(3, Math.floor(it.length / 3)),
-  }));
-  return near.filter(({ it, far, most }) => it !== word && far <= most).sort((a, b) => a.far - b.far)[0]?.it;
-}
-
-/** Damerau-Levenshtein (optimal string alignment): edits, and swaps of neighbours. Words whose lengths differ by much are far. */
-function distance(a: string, b: string): number {
-  if (Math.abs(a.length - b.length) > 3) return Number.POSITIVE_INFINITY;
-  const table: number[][] = [];
-  const at = (i: number, j: number) => table[i]?.[j] ?? Number.POSITIVE_INFINITY;
-  for (let i = 0; i <= a.length; i++) {
-    const row: number[] = [];
-    table.push(row);
-    for (let j = 0; j <= b.length; j++) {
-      const replaced = at(i - 1, j - 1) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      const swapped = a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1] ? at(i - 2, j - 2) + 1 : Number.POSITIVE_INFINITY;
-      row.push(i === 0 || j === 0 ? i + j : Math.min(at(i - 1, j) + 1, at(i, j - 1) + 1, replaced, swapped));
-    }
-  }
-  return at(a.length, b.length);
 }
 
 /** What a file without problems says, with all that it leaves to us. */

@@ -1,6 +1,6 @@
 """The real LiteLLM, booted once for each configuration on stdin: what it does, as a line of JSON each on stdout.
 
-Root, in a copy of the lab's image (test/lint/boot.sh). LiteLLM is imported once (8 s) and forked; each fork runs LiteLLM's own
+Root, in a copy of the lab's image (test/lint/image.sh). LiteLLM is imported once (8 s) and forked; each fork runs LiteLLM's own
 command line, `litellm --config config.yaml`, in a network of its own (loopback alone), so nothing leaves and no port is shared. With
 --whole each one is a new process, as in a container: slower, and the same in all that is compared (that is what it is for).
 
@@ -25,7 +25,7 @@ import urllib.request
 WHOLE = "--whole" in sys.argv
 BASE = "http://127.0.0.1:4000"
 UID = 65532
-ENV = {"HOME": "/app", "PATH": "/tmp/bin:/usr/local/bin:/usr/bin:/bin", "LITELLM_LOCAL_MODEL_COST_MAP": "True", "LITELLM_MODE": "PRODUCTION"}
+ENV = {name: os.environ[name] for name in ("HOME", "PATH", "LITELLM_LOCAL_MODEL_COST_MAP", "LITELLM_MODE")}
 
 
 def loopback_up():
