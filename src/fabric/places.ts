@@ -23,7 +23,8 @@ export const placeOf = (lines: LineCounter, offset: number): { readonly line: nu
 };
 
 /** By place. */
-export const sorted = <P extends Problem>(problems: readonly P[]): readonly P[] => problems.toSorted((a, b) => a.line - b.line || a.column - b.column);
+export const sorted = <P extends Problem>(problems: readonly P[]): readonly P[] =>
+  problems.toSorted((a, b) => a.line - b.line || a.column - b.column);
 
 /** What YAML itself has against the file. The part of a message that quotes the file is left out: it may be a secret. */
 export function syntaxFaults(document: Document.Parsed): readonly (readonly [offset: number, message: string])[] {
