@@ -135,7 +135,8 @@ export const access: readonly Rule[] = [
 ];
 
 /** What stands for no key, and what is the name of one. */
-const PLACEHOLDER = /^(?:|true|false|yes|no|none|null|no-?key|not-?needed|dummy|empty|fake(?:-?key)?|ollama|x+|anything|sk-1234|sk-none|lm-?studio)$/i;
+const PLACEHOLDER =
+  /^(?:|true|false|yes|no|none|null|no-?key|not-?needed|dummy|empty|fake(?:-?key)?|ollama|x+|anything|sk-1234|sk-none|lm-?studio)$/i;
 function* plainKeys(value: unknown, path: Path): Generator<Fault> {
   for (const [index, item] of itemsOf(value).entries()) yield* plainKeys(item, [...path, index]);
   for (const [key, item] of entriesOf(value)) {

@@ -70,8 +70,8 @@ export const keys: readonly Rule[] = [
         const where = ROOT.has(key) || ELSEWHERE.has(key) ? undefined : home(key);
         if (where !== undefined) yield misplaced([key], key, 'at the root', where);
       }
-      for (const name of ['background_health_checks', 'health_check_interval'])
-        if (name in root) yield misplaced([name], name, 'at the root', 'general_settings');
+      if ('health_check_interval' in root)
+        yield misplaced(['health_check_interval'], 'health_check_interval', 'at the root', 'general_settings');
       for (const [name, known] of SECTIONS)
         for (const [key] of entriesOf(root[name])) {
           if (known.has(key)) continue;

@@ -6,7 +6,10 @@ import { NAMES, PROVIDERS } from './words.ts';
 const at = (entry: Entry, key: string): Fault['path'] => [...entry.path, 'litellm_params', key];
 const named = ({ name }: Entry): readonly string[] => (name === null ? [] : [name]);
 const provider = ({ model }: Entry): string => model.split('/')[0] ?? '';
-const baseOf = (config: Config, { params }: Entry): unknown => resolved(config, params['api_base']) ?? resolved(config, params['base_url']);
+const baseOf = (config: Config, { params }: Entry): unknown => {
+  const base = resolved(config, params['api_base']);
+  return base === null ? resolved(config, params['base_url']) : base;
+};
 
 /** Providers that speak OpenAI's protocol at an address of yours, each seen to add only /chat/completions to it. */
 const OPENAI_LIKE: ReadonlySet<string> = new Set(['openai', 'hosted_vllm', 'openrouter', 'lm_studio', 'llamafile', 'litellm_proxy']);

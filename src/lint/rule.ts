@@ -96,9 +96,11 @@ export const isReference = (value: unknown): boolean => typeof value === 'string
 /** LiteLLM takes the prefix out wherever it stands, and looks the rest up. */
 export const referred = (value: string): string => value.replaceAll(REFERENCE, '');
 
-/** A value as LiteLLM sees it: a reference is what the environment holds, `null` where it holds nothing, `undefined` where that is not known. */
-export const resolved = ({ env }: Config, value: unknown): unknown =>
-  typeof value !== 'string' || !isReference(value) ? value : env === null ? undefined : (env.get(referred(value)) ?? null);
+/** A value as LiteLLM sees it: a reference is what the environment holds, `null` where there is nothing, `undefined` where that is not known. */
+export const resolved = ({ env }: Config, value: unknown): unknown => {
+  if (typeof value !== 'string' || !isReference(value)) return value ?? null;
+  return env === null ? undefined : (env.get(referred(value)) ?? null);
+};
 
 /** What kind of thing a value is, for a message that does not quote it. */
 export const kindOf = (value: unknown): string => {
