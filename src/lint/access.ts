@@ -120,6 +120,15 @@ export const access: readonly Rule[] = [
       const path = 'master_key' in own(config, 'general_settings') ? PLACE : [];
       if (since(config.version, GUARDED) && !permitted(config))
         yield { path, message: `${why}: LiteLLM does not boot`, advice: NEXT, severity: 'fail', effect: 'refuses' };
+      else if (empty && permitted(config))
+        yield {
+          path,
+          message: `${why}, and ${PERMIT} is on: no key opens it`,
+          advice: NEXT,
+          severity: 'fail',
+          effect: 'fails',
+          models: config.entries.flatMap(({ name }) => name ?? []),
+        };
       else yield { path, message: why, advice: NEXT, severity: 'fail', effect: 'exposed' };
     },
   },

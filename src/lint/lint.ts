@@ -1,23 +1,15 @@
 // config.yaml's text → what LiteLLM will make of it, by place. Pure: files that it includes are handed in.
-import { isMap, isScalar, LineCounter } from 'yaml';
+import { type Document, isMap, isScalar, Lexer, LineCounter, visit } from 'yaml';
 import { locate, type Path, type Problem, placeOf, sorted, syntaxFaults } from '../fabric/places.ts';
+import type { LintProblem } from '../lint.ts';
 import { parseVersion, type Version } from '../services/version.ts';
 import { pyYamlDocument } from '../services/yaml.ts';
-import type { Config, Effect, Entry, Include, Mapping } from './rule.ts';
+import type { Config, Entry, Include, Mapping } from './rule.ts';
 import { isMapping, isReference, itemsOf } from './rule.ts';
 import { rules } from './rules.ts';
 
 /** The LiteLLM that all rules were seen with (test/e2e/lint.test.ts). */
 export const MEASURED = '1.109.1';
-
-export interface LintProblem extends Problem {
-  readonly rule: string;
-  readonly severity: 'fail' | 'warn';
-  readonly effect: Effect;
-  readonly advice: string;
-  /** The names that `dropped` and `fails` are about. */
-  readonly models: readonly string[];
-}
 
 export interface LintOptions {
   readonly version?: Version;
@@ -64,11 +56,15 @@ export const lint = (text: string, options: LintOptions = {}): Linted => {
       return { rule: rule.id, ...place, path: pathText(path), ...fault, models: models ?? [] };
     }),
   );
-  const own = [
-    ...duplicates.map(({ pos }) => ({ ...placeOf(lines, pos[0]), ...DUPLICATE })),
-    ...tags.map(({ pos }) => ({ ...placeOf(lines, pos[0]), ...TAG })),
-  ];
-  return { problems: sorted([...found, ...own]) };
+  const ofText = [
+    ...duplicates.map(({ pos }) => ({ offset: pos[0], ...DUPLICATE })),
+    ...tags.map(({ pos }) => ({
+      offset: pos[0],
+      ...refused('unknown-tag', 'LiteLLM reads no tags of your own (!…), and does not boot', TAGLESS),
+    })),
+    ...strictness(text, document).map(([offset, message, advice]) => ({ offset, ...refused('stricter-yaml', message, advice) })),
+  ].map(({ offset, ...fault }) => ({ ...placeOf(lines, offset), ...fault }));
+  return { problems: sorted([...found, ...ofText]) };
 };
 
 const DUPLICATE = {
@@ -80,15 +76,40 @@ const DUPLICATE = {
   effect: 'ignored',
   models: [],
 } as const;
-const TAG = {
-  rule: 'unknown-tag',
-  path: '',
-  message: 'LiteLLM reads no tags of your own (!…), and does not boot',
-  advice: 'write the value as a text; os.environ/NAME takes it from the environment',
-  severity: 'fail',
-  effect: 'refuses',
-  models: [],
-} as const;
+const TAGLESS = 'write the value as a text; os.environ/NAME takes it from the environment';
+const refused = (rule: string, message: string, advice: string) =>
+  ({ rule, path: '', message, advice, severity: 'fail', effect: 'refuses', models: [] }) as const;
+
+/** What this reader takes and PyYAML does not. */
+const strictness = (text: string, document: Document.Parsed): readonly (readonly [offset: number, message: string, advice: string])[] => {
+  const found: (readonly [number, string, string])[] = [];
+  let offset = 0;
+  for (const token of new Lexer().lex(text)) {
+    if (/^[\u0002\u0018\u001f]$/.test(token)) continue; // the lexer's own marks
+    if (/^[ \t]*\t[ \t]*$/.test(token))
+      found.push([offset, 'a tab between words: PyYAML takes none, and LiteLLM does not boot', 'write spaces']);
+    offset += token.length;
+  }
+  const odd = /[^\t\n\r\u0020-\u007e\u0085\u00a0-\ud7ff\ue000-\ufffd\u{10000}-\u{10ffff}]/u.exec(text.replace(/^\ufeff/, ' '));
+  if (odd !== null) found.push([odd.index, 'a control character: PyYAML takes none, and LiteLLM does not boot', 'take it out']);
+  const anchors = new Set<string>();
+  visit(document, {
+    Node: (_, node) => {
+      const at = node.range?.[0] ?? 0;
+      if (isScalar(node) && node.type === 'PLAIN' && node.source === '=')
+        found.push([at, 'PyYAML takes a plain = for a sign of its own, and LiteLLM does not boot', 'put it in quotes']);
+      if (!('anchor' in node) || node.anchor === undefined) return;
+      if (anchors.has(node.anchor))
+        found.push([
+          at,
+          'an anchor of this name is there already: PyYAML takes each once, and LiteLLM does not boot',
+          'give it another name',
+        ]);
+      anchors.add(node.anchor);
+    },
+  });
+  return found;
+};
 
 /** What the file includes, and what that includes; `null` where it includes something and nobody can read it. */
 const included = (root: unknown, read: LintOptions['read']): readonly Include[] | null => {

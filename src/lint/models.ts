@@ -179,7 +179,7 @@ export const models: readonly Rule[] = [
     id: 'duplicate-entry',
     title: 'The same entry twice, or one id for two',
     story:
-      'Entries of one model_name are one load-balanced group. Two that say the same serve nothing more: each gets its own health check. Where two entries have one model_info.id, what LiteLLM keeps by id (health, cooldown) is mixed up.',
+      'Entries of one model_name are one load-balanced group, and an entry’s id is a hash of what it says: two that say the same are one (one background health check is made, not two). So are two that have one model_info.id for all that LiteLLM keeps by id: only one of them gets a health check.',
     *find({ entries }) {
       const seen = new Map<string, number>();
       const ids = new Map<string, number>();
@@ -189,10 +189,10 @@ export const models: readonly Rule[] = [
         if (first !== undefined)
           yield {
             path: entry.path,
-            message: `the same as model_list[${first}]: one server, called as two`,
+            message: `the same as model_list[${first}]: LiteLLM takes both for one`,
             advice: 'take one of them out, or correct it',
             severity: 'warn',
-            effect: 'acts',
+            effect: 'ignored',
           };
         else seen.set(key, index);
         const info = entry.entry['model_info'];
@@ -201,7 +201,7 @@ export const models: readonly Rule[] = [
         if (other !== undefined)
           yield {
             path: [...entry.path, 'model_info', 'id'],
-            message: `model_list[${other}] has this id too`,
+            message: `model_list[${other}] has this id too: only one of them gets health checks`,
             advice: 'give each its own',
             severity: 'warn',
             effect: 'ignored',

@@ -102,7 +102,7 @@ export const router: readonly Rule[] = [
       for (const [name, key] of LISTS) {
         const value = own(config, name)[key];
         const path = [name, key];
-        if (value === undefined || value === null || name !== 'router_settings') continue;
+        if (value === undefined || value === null || key !== 'fallbacks') continue;
         if (!Array.isArray(value)) {
           yield shapeless(path, kindOf(value), 'write a list: - model: [fallback]');
           continue;
@@ -212,7 +212,7 @@ export const router: readonly Rule[] = [
           effect: 'fails',
           models: config.entries.flatMap(({ name }) => name ?? []),
         };
-      if (litellm['cache'] !== true || 'cache_params' in litellm || config.env === null) return;
+      if (litellm['cache'] !== true || entriesOf(litellm['cache_params']).length > 0 || config.env === null) return;
       if (!['REDIS_HOST', 'REDIS_URL', 'REDIS_CLUSTER_NODES', 'REDIS_SENTINEL_NODES'].some((name) => config.env?.has(name)))
         yield {
           path,

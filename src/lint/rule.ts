@@ -1,25 +1,7 @@
 // What a rule is, and what it looks at. Pure.
 import type { Path } from '../fabric/places.ts';
+import type { Effect, RuleText } from '../lint.ts';
 import type { Version } from '../services/version.ts';
-
-/** What LiteLLM does about it, in the order of how bad that is. */
-export type Effect =
-  /** It does not boot. */
-  | 'refuses'
-  /** It answers without a key. */
-  | 'open'
-  /** It boots without these models: /v1/models does not list them. */
-  | 'dropped'
-  /** Calls to these models fail, or go elsewhere. */
-  | 'fails'
-  /** It does what nobody asked for: calls of its own, another program. */
-  | 'acts'
-  /** It works, and it may cost. */
-  | 'costs'
-  /** It reads the key, and so does whoever reads the file. */
-  | 'exposed'
-  /** The setting does nothing. */
-  | 'ignored';
 
 export interface Fault {
   readonly path: Path;
@@ -34,11 +16,7 @@ export interface Fault {
   readonly models?: readonly string[];
 }
 
-export interface Rule {
-  readonly id: string;
-  readonly title: string;
-  /** What LiteLLM does, since and until which version, as it was seen. */
-  readonly story: string;
+export interface Rule extends RuleText {
   readonly find: (config: Config) => Iterable<Fault>;
 }
 

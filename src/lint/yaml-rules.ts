@@ -15,4 +15,11 @@ export const yamlRules: readonly Rule[] = [
       'safe_load ends with "could not determine a constructor for the tag": LiteLLM does not boot. `!env NAME` is nothing that LiteLLM reads.',
     find: () => [],
   },
+  {
+    id: 'stricter-yaml',
+    title: 'YAML that PyYAML does not take',
+    story:
+      'Editors and other tools take a tab between words, a second anchor of one name, a plain = and control characters. PyYAML stops there, and LiteLLM does not boot. (What is no YAML for anybody ends lint itself, with exit code 2.)',
+    find: () => [],
+  },
 ];

@@ -11,8 +11,10 @@ export interface Case {
   readonly found: readonly string[];
   /** Models to call: each is answered, but for those that lint says fail. */
   readonly complete?: readonly string[];
-  /** What /v1/models lists, where it is not each model_name that is not dropped. */
-  readonly lists?: readonly string[];
+  /** Models to call, of which some calls may fail. */
+  readonly some?: readonly string[];
+  /** What /v1/models lists (`null`: it refuses the key), where it is not each model_name that is not dropped. */
+  readonly lists?: readonly string[] | null;
   /** In the log, in the answers, or in what the stand-in was asked. */
   readonly shows?: RegExp;
   /** How many completions the stand-in was asked for, without anybody asking LiteLLM for one, in so many seconds: at least, at most. */
@@ -135,6 +137,11 @@ export const cases: readonly Case[] = [
     shows: /publicly known/,
   }),
   at('an empty key', `${M}general_settings:\n  master_key: ""\n`, ['master-key-weak@7'], { shows: /the master key is empty/ }),
+  at('an empty key, and open by wish', `${M}general_settings:\n  master_key: ""\n`, ['master-key-weak@7'], {
+    env: PERMIT,
+    complete: ['m'],
+    lists: null,
+  }),
   at('a plain key', `${M}general_settings:\n  master_key: sk-abc\n`, ['plain-key@7'], { complete: ['m'] }),
   at('a key of digits', `${M}general_settings:\n  master_key: 12345678\n`, ['not-a-text@7'], {
     shows: /'int' object has no attribute 'startswith'/,
@@ -178,6 +185,11 @@ export const cases: readonly Case[] = [
   at('a tag', `${M}general_settings:\n  master_key: !env LITELLM_MASTER_KEY\n`, ['unknown-tag@7'], {
     shows: /could not determine a constructor/,
   }),
+  at('a tab after a colon', `${M}general_settings:\n  master_key:\tos.environ/LITELLM_MASTER_KEY\n`, ['stricter-yaml@7'], {
+    shows: /while scanning for the next token/,
+  }),
+  at('an anchor twice', `${M}${GENERAL}x-a: &a 1\nx-b: &a 2\n`, ['stricter-yaml@9'], { shows: /found duplicate anchor/ }),
+  at('a plain =', `${M}${GENERAL}x-a: =\n`, ['stricter-yaml@8'], { shows: /yaml.org,2002:value/ }),
   at('include of no file', `${M}${GENERAL}include: [nope.yaml]\n`, ['include@8'], { shows: /Included file not found/ }),
   at('include as a text', `${M}${GENERAL}include: more.yaml\n`, ['include@8'], { files: { 'more.yaml': 'litellm_settings: {}\n' } }),
   at('include of a list', `${M}${GENERAL}include: [more.yaml]\n`, ['include@8'], { files: { 'more.yaml': '- a\n' } }),
@@ -202,7 +214,7 @@ export const cases: readonly Case[] = [
     { lists: [] },
   ),
   at('keys of router_settings', router('{num_retrys: 3, drop_params: true}'), ['misplaced-key@9', 'unknown-key@9'], {
-    shows: /Key 'num_retrys' is not a valid argument[^]*Key 'drop_params' is not a valid argument/,
+    shows: /Key 'num_retrys' is not a valid argument[\s\S]*Key 'drop_params' is not a valid argument/,
   }),
   at(
     'api_base beside litellm_params',
@@ -290,13 +302,20 @@ export const cases: readonly Case[] = [
     { complete: ['m'], shows: /max_tokens=None/ },
   ),
   at('an entry twice', `${M}${entry('m', ...VLLM)}${general('background_health_checks: true').slice(M.length)}`, ['duplicate-entry@6'], {
-    calls: [3, 2, 2],
+    calls: [4, 1, 1],
   }),
+  at('good: one server by two names', `${M}${entry('n', ...VLLM)}${GENERAL}  background_health_checks: true\n`, [], { calls: [4, 2, 2] }),
   at(
     'one id for two',
-    `model_list:\n${entry('m', ...VLLM)}    model_info: {id: a}\n${entry('n', ...VLLM)}    model_info: {id: a}\n${GENERAL}`,
+    `model_list:\n${entry('m', ...VLLM)}    model_info: {id: a}\n${entry('n', ...VLLM)}    model_info: {id: a}\n${GENERAL}  background_health_checks: true\n`,
     ['duplicate-entry@11'],
-    { complete: ['m', 'n'] },
+    { calls: [4, 1, 1] },
+  ),
+  at(
+    'one name for two models',
+    `${M}${entry('m', 'model: hosted_vllm/other', `api_base: ${V}/v1`)}${GENERAL}router_settings: {num_retries: 0, disable_cooldowns: true}\n`,
+    ['mixed-group@6'],
+    { some: Array.from({ length: 16 }, () => 'm'), shows: /(?=[\s\S]*model=other)(?=[\s\S]*200 model=m)/ },
   ),
   at('a star in model alone', only('model: hosted_vllm/*', `api_base: ${V}/v1`), ['wildcard@4'], {
     complete: ['m'],
@@ -325,6 +344,9 @@ export const cases: readonly Case[] = [
   }),
   at('fallbacks as a mapping', router('fallbacks: {m: [m]}'), ['fallback-shape@9'], { shows: /is not a dictionary/ }),
   at('a fallback as a text', router('fallbacks: [{m: m}]'), ['fallback-shape@9'], { shows: /must be a list of model names/ }),
+  at('fallbacks as a mapping under litellm_settings', settings('fallbacks: {m: [m]}'), ['fallback-shape@9'], {
+    shows: /is not a dictionary/,
+  }),
   at('two in one fallback', router('fallbacks: [{m: [m], n: [m]}]'), ['fallback-shape@9', 'fallback-unknown@9'], {
     shows: /must have exactly one key/,
   }),
