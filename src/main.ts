@@ -6,6 +6,7 @@ import type { EvidenceDiffOptions } from './commands/evidence.ts';
 import type { ExplainOptions } from './commands/explain.ts';
 import type { FixOptions } from './commands/fix.ts';
 import type { InitOptions } from './commands/init.ts';
+import type { LintCommandOptions } from './commands/lint.ts';
 import type { RexOptions, RexRunOptions } from './commands/rex.ts';
 import type { Common } from './commands/session.ts';
 import type { StatusOptions } from './commands/status.ts';
@@ -211,6 +212,17 @@ becoming(program.command('init').description('Write a fabric.yaml (and a Makefil
   .option('--no-makefile', 'write no Makefile')
   .addHelpText('after', '\nOn a terminal it asks for what no flag says; elsewhere it names every flag that is missing.')
   .action((options: InitOptions) => finish(import('./commands/init.ts').then(({ init }) => init(options))));
+program
+  .command('lint')
+  .description('What LiteLLM will make of a config.yaml, offline: it needs no fabric.yaml and asks nobody')
+  .argument('<file>', 'the config.yaml, or - for standard input')
+  .option('--env-file <file>', 'the environment that LiteLLM gets (KEY=value lines): judges os.environ/NAME and what counts without it')
+  .option('--litellm <version>', 'the LiteLLM that will read it (default: the one that all rules were seen with)')
+  .addOption(format().choices(['human', 'json', 'sarif']))
+  .addOption(new Option('--fail-on <severity>', 'exit 1 from this severity on').choices(['fail', 'warn']).default('fail'))
+  .action((file: string, options: LintCommandOptions) =>
+    finish(import('./commands/lint.ts').then(({ lint }) => lint(file, options, VERSION))),
+  );
 program
   .command('completion')
   .description('Print a script that completes fabric on Tab')

@@ -10,6 +10,7 @@ const ARROWS: Readonly<Record<string, { readonly from: readonly string[]; readon
   core: { from: ['core'], packages: [] },
   fabric: { from: ['core', 'fabric'], packages: ['zod', 'yaml'] },
   services: { from: ['core', 'services'], packages: ['yaml'] },
+  lint: { from: ['core', 'fabric', 'services', 'lint'], packages: ['yaml'] },
   probes: { from: ['core', 'services', 'probes'], packages: ['yaml'] },
   own: { from: ['core', 'fabric', 'probes', 'own'], packages: ['zod', 're2js'] },
   draft: { from: ['core', 'fabric', 'services', 'probes', 'draft'], packages: ['yaml'] },
@@ -19,7 +20,7 @@ const ARROWS: Readonly<Record<string, { readonly from: readonly string[]; readon
   hosts: { from: ['core', 'hosts'], packages: ['execa', 'ssh2'] },
   report: { from: ['core', 'report'], packages: ['chalk', 'diff'] },
   commands: {
-    from: ['core', 'fabric', 'services', 'probes', 'own', 'draft', 'checks', 'deploy', 'secrets', 'hosts', 'report', 'commands'],
+    from: ['core', 'fabric', 'services', 'lint', 'probes', 'own', 'draft', 'checks', 'deploy', 'secrets', 'hosts', 'report', 'commands'],
     packages: ['chalk', 'ora', 'commander'],
   },
   main: { from: ['commands'], packages: ['commander'] },

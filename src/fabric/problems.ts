@@ -1,26 +1,13 @@
 // What is wrong with a YAML text that a person wrote: each problem at its place, in the same words. Pure.
-import { type Document, isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, visit } from 'yaml';
+import { LineCounter, parseDocument } from 'yaml';
 import type { z } from 'zod';
 import { nearest } from '../nearest.ts';
+import { locate, type Path, type Problem, placeOf, sorted, syntaxFaults } from './places.ts';
 
-export interface Problem {
-  readonly line: number;
-  readonly column: number;
-  /** `hosts.akira.address`; empty for the file as a whole and for errors of YAML itself. */
-  readonly path: string;
-  readonly message: string;
-}
+export { type Path, type Problem, problemText } from './places.ts';
 
-export type Path = readonly PropertyKey[];
 /** A problem before it has a line and a column. */
 export type Fault = { readonly path: Path; readonly of: 'key' | 'value'; readonly message: string };
-
-/** `fabric.yaml:14:7 hosts.akira.port: expected …, found …` */
-export function problemText(file: string, { line, column, path, message }: Problem): string {
-  return `${file}:${line}:${column}${path === '' ? '' : ` ${path}`}: ${message}`;
-}
-
-export const sorted = (problems: readonly Problem[]) => problems.toSorted((a, b) => a.line - b.line || a.column - b.column);
 
 /** A text as YAML: what it says, where its parts stand, and what YAML itself has against it. */
 export interface Written {
@@ -35,10 +22,7 @@ export function readYaml(text: string): { readonly problems: readonly Problem[];
   // logLevel: `silent` would also keep quiet about a second document.
   const options = { lineCounter: lines, prettyErrors: false, stringKeys: true, resolveKnownTags: false, logLevel: 'error' } as const;
   const document = parseDocument(text, options);
-  const place = (offset: number) => {
-    const { line, col } = lines.linePos(offset);
-    return { line: Math.max(line, 1), column: Math.max(col, 1) };
-  };
+  const place = (offset: number) => placeOf(lines, offset);
   const problems: readonly Problem[] = syntaxFaults(document).map(([offset, message]) => ({ ...place(offset), path: '', message }));
   // A duplicate key leaves the rest readable: the last one counts, here as in locate().
   if (problems.length > document.errors.filter(({ code }) => code === 'DUPLICATE_KEY').length)
@@ -61,36 +45,6 @@ export function placed({ problems, place }: Written, faults: Iterable<Fault>, pa
     seen.add(key);
   }
   return sorted(all);
-}
-
-/** What YAML itself has against the file. The part of a message that quotes the file is left out: it may be a secret. */
-function syntaxFaults(document: Document.Parsed): readonly (readonly [offset: number, message: string])[] {
-  const faults = [...document.errors, ...document.warnings].map(({ pos, message, code }): readonly [number, string] => {
-    const hint = code === 'BLOCK_AS_IMPLICIT_KEY' ? ' (a text with ": " in it needs quotes)' : '';
-    return [pos[0], `${message.split('\n')[0]?.replace(/((?<=\S):|(?<=escape sequence)) .*/, '')}${hint}`];
-  });
-  visit(document, {
-    Alias: (_, alias, ancestors) => {
-      const target = alias.resolve(document);
-      if (target === undefined) faults.push([offsetOf(alias) ?? 0, 'Unresolved alias (the anchor must be set before the alias)']);
-      else if (ancestors.includes(target)) faults.push([offsetOf(alias) ?? 0, 'An alias inside of what it stands for']);
-    },
-  });
-  return faults;
-}
-
-const offsetOf = (node: unknown) => (isNode(node) ? node.range?.[0] : undefined);
-
-/** Where a value or its key begins; for what is not there, the key of what it should be in. */
-function locate(document: Document, path: Path, of: Fault['of']): number {
-  let [key, value]: unknown[] = [undefined, document.contents];
-  for (const segment of path) {
-    const parent = isAlias(value) ? value.resolve(document) : value;
-    const pair = isMap(parent) ? parent.items.findLast((item) => isScalar(item.key) && String(item.key.value) === segment) : undefined;
-    if (pair === undefined && !(isSeq(parent) && parent.has(segment))) return offsetOf(key) ?? offsetOf(value) ?? 0;
-    [key, value] = [pair?.key, pair === undefined && isSeq(parent) ? parent.items[Number(segment)] : pair?.value];
-  }
-  return (of === 'key' ? offsetOf(key) : offsetOf(value)) ?? offsetOf(key) ?? 0;
 }
 
 export const isMapping = (value: unknown): value is { readonly [key: string]: unknown } =>
