@@ -134,7 +134,7 @@ systemctl daemon-reload`);
   keepFixture('litellm/paid-health-checks', 'before', YAML, join(it.dir, 'timer'));
   // What the finding's own fix runs.
   await it.root(
-    'systemctl disable -q --now poll.timer; while [ "$(systemctl show -p ActiveState --value poll.service)" != inactive ]; do sleep 0.1; done',
+    'systemctl disable -q --now poll.timer; while [ "$(systemctl show -p ActiveState --value poll.service)" = activating ]; do sleep 0.1; done',
   );
   const more = (await calls()) - called;
   expect((await requests()) - asked).toBe(3 * more + 2); // validate’s own: the model at home, by both of its names
