@@ -72,9 +72,9 @@ http.server.ThreadingHTTPServer(('127.0.0.1', 8001), Paid).serve_forever()
 PY
 systemd-run -q -u paid python3 /root/paid.py`;
 
-const validate = async (folder: string, yaml = YAML) => {
+const diagnose = async (folder: string, yaml = YAML) => {
   rmSync(join(it.dir, folder), { recursive: true, force: true }); // a recording is never written over
-  return it.fabric(yaml, ['validate', '--format', 'json', '--record', join(it.dir, folder)]);
+  return it.fabric(yaml, ['doctor', '--format', 'json', '--record', join(it.dir, folder)]);
 };
 /** Requests for completions that the models got so far. */
 const requests = async (): Promise<number> =>
@@ -97,7 +97,7 @@ beforeAll(async () => {
 });
 
 test('healthy: every check passes; fabric’s own health check asks /health/liveliness', async () => {
-  const { out } = await validate('after');
+  const { out } = await diagnose('after');
   expect(having(out, 'pass').length, out).toBe(JSON.parse(out).results.length);
   for (const id of OURS) keepFixture(id, 'after', YAML, join(it.dir, 'after'));
 });
@@ -121,7 +121,7 @@ systemctl daemon-reload`);
   const [asked, called] = [await requests(), await calls()];
   await it.root('systemctl enable -q --now poll.timer');
   await expect.poll(calls, { timeout: 30_000, interval: 500 }).toBeGreaterThan(called + 5);
-  const { out } = await validate('timer');
+  const { out } = await diagnose('timer');
   expect(having(out, 'fail')).toEqual(['litellm/paid-health-checks@akira']);
   expect(having(out, 'blocked')).toEqual(['litellm/health-calls@akira']);
   const found = findingsOf(out, 'litellm/paid-health-checks@akira');
@@ -134,30 +134,30 @@ systemctl daemon-reload`);
   keepFixture('litellm/paid-health-checks', 'before', YAML, join(it.dir, 'timer'));
   // What the finding's own fix runs.
   await it.root(
-    'systemctl disable -q --now poll.timer; while [ "$(systemctl show -p ActiveState --value poll.service)" != inactive ]; do sleep 0.1; done',
+    'systemctl disable -q --now poll.timer; while [ "$(systemctl show -p ActiveState --value poll.service)" = activating ]; do sleep 0.1; done',
   );
   const more = (await calls()) - called;
-  expect((await requests()) - asked).toBe(3 * more + 2); // validate’s own: the model at home, by both of its names
-  expect(having((await validate('again')).out, 'fail')).not.toContain('litellm/paid-health-checks@akira');
+  expect((await requests()) - asked).toBe(3 * more + 2); // doctor’s own: the model at home, by both of its names
+  expect(having((await diagnose('again')).out, 'fail')).not.toContain('litellm/paid-health-checks@akira');
 });
 
 test('a monitor on another machine calls it: its address and its pace stand in the log; over when it is', async () => {
   await it.verb('exec', 'ops', 'sh', '-c', `for i in 1 2 3 4 5 6; do ${health.replace('127.0.0.1', '100.64.0.14')}; sleep 0.7; done`);
-  const { out } = await validate('monitor');
+  const { out } = await diagnose('monitor');
   expect(having(out, 'fail')).toEqual(['litellm/health-calls@akira']);
   expect(findingsOf(out, 'litellm/health-calls@akira')).toMatch(
     /^6 calls of \/health in \d s from 100\.64\.0\.5, one every \d[\d.]* s, .* calls a day × 3 models .*; so far 0\.0\d+ \$$/,
   );
   keepFixture('litellm/health-calls', 'before', YAML, join(it.dir, 'monitor'));
   keepIncident(join(it.dir, 'monitor'));
-  await expect.poll(async () => having((await validate('again')).out, 'fail'), { timeout: 20_000, interval: 1000 }).toEqual([]);
+  await expect.poll(async () => having((await diagnose('again')).out, 'fail'), { timeout: 20_000, interval: 1000 }).toEqual([]);
 });
 
 test('a line of cron, and one that asks the right thing', async () => {
   await it.root(
     `printf '# asks http://127.0.0.1:4000/health\\n*/5 * * * * root curl -H "Authorization: Bearer ${KEY}" http://localhost:4000/health\\n* * * * * root curl http://localhost:4000/health/liveliness\\n' >/etc/cron.d/well; echo 'curl http://localhost:8000/health' >/etc/cron.daily/vllm`,
   );
-  const { out } = await validate('cron');
+  const { out } = await diagnose('cron');
   await it.root('rm /etc/cron.d/well /etc/cron.daily/vllm');
   expect(having(out, 'fail')).toEqual(['litellm/paid-health-checks@akira']);
   expect(findingsOf(out, 'litellm/paid-health-checks@akira')).toMatch(
@@ -180,7 +180,7 @@ printf '#!/bin/sh\\ncurl -s http://localhost:4000/health\\n' >/root/well; chmod 
 mkdir -p /var/spool/cron/crontabs; echo '0 * * * * /root/well' >/var/spool/cron/crontabs/root
 printf 'services:\\n  litellm:\\n    healthcheck:\\n      test: [CMD-SHELL, "curl -f http://localhost:4000/health || exit 1"]\\n' >/flux/apps/litellm/docker-compose.yml
 systemctl daemon-reload; systemctl start watch vllm-watch caddy`);
-  const { out } = await validate('others');
+  const { out } = await diagnose('others');
   await it.root(
     `systemctl stop watch vllm-watch caddy; rm -r /etc/systemd/system/watch.service /etc/systemd/system/vllm-watch.service /etc/systemd/system/caddy.service /etc/caddy /root/well /var/spool/cron /flux/apps/litellm/docker-compose.yml; systemctl daemon-reload`,
   );
@@ -196,7 +196,7 @@ systemctl daemon-reload; systemctl start watch vllm-watch caddy`);
 
 test('the post-mortem’s own fix stands in config.yaml: found before LiteLLM is started with it', async () => {
   await it.root(edited(`printf 'router_settings:\\n  health_check_interval: 0\\n' >>${CONFIG}`));
-  const { out } = await validate('interval');
+  const { out } = await diagnose('interval');
   await it.root(back);
   expect([...having(out, 'fail')].sort()).toEqual(['litellm/config-drift@akira', 'litellm/health-check-interval@akira']);
   expect(findingsOf(out, 'litellm/health-check-interval@akira')).toMatch(
@@ -211,7 +211,7 @@ const complete = (more: string): string =>
 test('OpenRouter refuses what a client asks for; without a max_tokens it would refuse everybody', async () => {
   expect(await it.root(complete(''))).toBe('200'); // 2000, as fabric.yaml says
   expect(await it.root(complete(',"max_tokens":16000'))).toBe('402'); // a default is no cap
-  const { out } = await validate('refused');
+  const { out } = await diagnose('refused');
   expect(having(out, 'fail')).toEqual(['litellm/credit-refusals@akira']);
   expect(findingsOf(out, 'litellm/credit-refusals@akira')).toMatch(
     /^1 request refused since LiteLLM started, the last \d+ s ago \(claude\): up to 16000 tokens requested, by the client’s own max_tokens: LiteLLM’s 2000 is a default and no cap; the credits allow 2666$/,
@@ -219,7 +219,7 @@ test('OpenRouter refuses what a client asks for; without a max_tokens it would r
   expect(readFileSync(join(it.dir, 'refused/akira.evidence'), 'utf8')).not.toContain('the prompt of somebody');
   keepFixture('litellm/credit-refusals', 'before', YAML, join(it.dir, 'refused'));
   await it.root(edited(`sed -i '/max_tokens: 2000/d' ${CONFIG}`));
-  const without = (await validate('without')).out;
+  const without = (await diagnose('without')).out;
   await it.root(back);
   expect([...having(without, 'fail')].sort()).toEqual(['litellm/config-drift@akira', 'litellm/openrouter-max-tokens@akira']);
   expect(findingsOf(without, 'litellm/openrouter-max-tokens@akira')).toMatch(
@@ -255,7 +255,7 @@ systemctl daemon-reload; ${restart}`);
   await it.alive();
   const asked = await requests();
   await expect.poll(async () => (await requests()) - asked, { timeout: 60_000, interval: 500 }).toBeGreaterThan(12);
-  const { out } = await validate('container');
+  const { out } = await diagnose('container');
   expect(having(out, 'fail')).toEqual(['litellm/paid-health-checks@akira']);
   expect(findingsOf(out, 'litellm/paid-health-checks@akira')).toMatch(
     /^the health check of podman’s container litellm asks http:\/\/127\.0\.0\.1:4000\/health every 2 s and the time that it takes, as \/etc\/containers\/systemd\/litellm\.container\.d\/hand\.conf:2 says: up to 43,200 calls a day × 3 models/,
@@ -284,7 +284,7 @@ slow('background_health_checks: a sweep, then the interval; 0, a text and 2.0 ar
   const gaps = at.slice(2).map((time, n) => time - (at[n + 1] ?? 0));
   for (const gap of gaps) expect(gap).toBeGreaterThan(2);
   for (const gap of gaps) expect(gap).toBeLessThan(4);
-  const { out } = await validate('background');
+  const { out } = await diagnose('background');
   expect([...having(out, 'fail')].sort()).toEqual(['litellm/background-health-checks@akira', 'litellm/config-drift@akira']);
   expect(findingsOf(out, 'litellm/background-health-checks@akira')).toMatch(
     /^background_health_checks is on, with a pause of 2 s after each sweep: up to 43,200 calls a day × 3 models/,
@@ -296,7 +296,7 @@ slow('background_health_checks: a sweep, then the interval; 0, a text and 2.0 ar
     await it.alive();
     await new Promise((resolve) => setTimeout(resolve, 5000));
     expect(await sweeps(), interval).toEqual([]);
-    expect(having((await validate(`off${n}`)).out, 'fail'), interval).toEqual(['litellm/config-drift@akira']);
+    expect(having((await diagnose(`off${n}`)).out, 'fail'), interval).toEqual(['litellm/config-drift@akira']);
   }
   await it.root(`${back}; ${restart}`);
   await it.alive();
@@ -306,7 +306,7 @@ slow('router_settings.health_check_interval: LiteLLM says why it does not start'
   await it.root(
     `${edited(`printf 'router_settings:\\n  health_check_interval: 0\\n' >>${CONFIG}`)}; ${restart} || true; for i in $(seq 300); do [ "$(systemctl show -p SubState --value litellm)" = auto-restart ] && break; sleep 0.1; done; journalctl -u litellm -o cat --no-pager -n 100 | grep 'is NOT a valid router_settings parameter'`,
   );
-  const { out } = await validate('refuses');
+  const { out } = await diagnose('refuses');
   expect(having(out, 'fail')).toContain('litellm/health-check-interval@akira');
   // No container runs that could be asked for its release.
   expect(findingsOf(out, 'litellm/health-check-interval@akira')).toMatch(/LiteLLM v?1\.109\.1 .*does not start with it/);
@@ -316,7 +316,7 @@ slow('router_settings.health_check_interval: LiteLLM says why it does not start'
 });
 
 slow('healed: every check passes', async () => {
-  const { out } = await validate('healed');
+  const { out } = await diagnose('healed');
   expect(having(out, 'pass').length, out).toBe(JSON.parse(out).results.length);
 });
 
