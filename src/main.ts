@@ -216,7 +216,8 @@ program
   .command('lint')
   .description('What LiteLLM will make of a config.yaml, offline: it needs no fabric.yaml and asks nobody')
   .argument('<file>', 'the config.yaml, or - for standard input')
-  .option('--env-file <file>', 'the environment that LiteLLM gets (KEY=value lines): judges os.environ/NAME and what counts without it')
+  // Not --env-file: Node 20 takes that one for its own, wherever it stands (exit 9, or the file in our own environment).
+  .option('--env <file>', 'the environment that LiteLLM gets (KEY=value lines): judges os.environ/NAME and what counts without it')
   .option('--litellm <version>', 'the LiteLLM that will read it (default: the one that all rules were seen with)')
   .addOption(format().choices(['human', 'json', 'sarif']))
   .addOption(new Option('--fail-on <severity>', 'exit 1 from this severity on').choices(['fail', 'warn']).default('fail'))

@@ -10,21 +10,21 @@ import { parseVersion } from '../services/version.ts';
 import { painter } from './session.ts';
 
 export interface LintCommandOptions {
-  readonly envFile?: string;
+  readonly env?: string;
   readonly litellm?: string;
   readonly format: 'human' | 'json' | 'sarif';
   readonly failOn: 'fail' | 'warn';
 }
 
 /** `fabric lint FILE`: what LiteLLM will make of a config.yaml. Exit 0, 1 (problems), or 2 (no such file, or no YAML). */
-export const lint = async (file: string, { envFile, litellm, format, failOn }: LintCommandOptions, program: string): Promise<number> => {
+export const lint = async (file: string, { env, litellm, format, failOn }: LintCommandOptions, program: string): Promise<number> => {
   const version = parseVersion(litellm ?? MEASURED);
   if (version === null) throw new Refusal(`--litellm ${litellm} is no version of LiteLLM`, { next: [`write one like ${MEASURED}`] });
   const stdin = file === '-';
   const name = stdin ? '<stdin>' : file;
   const linted = judge(read(stdin ? 0 : file, name, 'FILE'), {
     version,
-    ...(envFile === undefined ? {} : { env: readEnvironment(read(envFile, envFile, '--env-file')) }),
+    ...(env === undefined ? {} : { env: readEnvironment(read(env, env, '--env')) }),
     // What standard input includes stands beside a file that nobody knows.
     ...(stdin ? {} : { read: (path: string) => readIfThere(resolve(dirname(file), path)) }),
   });

@@ -1,7 +1,6 @@
 // Rules: who may call it, and who can read its keys.
 
 import type { Path } from '../fabric/places.ts';
-import { compareVersions, parseVersion, type Version } from '../services/version.ts';
 import {
   type Config,
   entriesOf,
@@ -14,15 +13,12 @@ import {
   type Rule,
   resolved,
   section,
+  show,
+  since,
 } from './rule.ts';
 
 /** From here on LiteLLM refuses to boot without a master key that is one (master_key_boot_check.py is in its package, not in 1.103.11's). */
 const GUARDED = '1.104.0';
-export const since = (version: Version, first: string): boolean => {
-  const from = parseVersion(first);
-  return from !== null && compareVersions(version, from) >= 0;
-};
-
 const PERMIT = 'dangerously_permit_weak_or_unset_master_key';
 const permitted = (config: Config): boolean =>
   section(config, 'general_settings')[PERMIT] === true ||
@@ -92,14 +88,16 @@ export const access: readonly Rule[] = [
           path: isMapping(config.root['general_settings']) ? ['general_settings'] : [],
           of: 'key',
           message: 'no general_settings.master_key: without LITELLM_MASTER_KEY in its environment LiteLLM is open, or does not boot',
-          advice: `${NEXT}; or say with --env-file what its environment is`,
+          advice: `${NEXT}; or say with --env what its environment is`,
           severity: 'warn',
           effect: 'ignored',
         };
       }
       if (key === null) {
         if (misplaced(config) !== null) return;
-        const why = isReference(written) ? `the master key comes from ${written}, which is not set` : 'there is no master key';
+        const why = isReference(written)
+          ? `the master key comes from ${show(String(written))}, which is not set`
+          : 'there is no master key';
         const path =
           'master_key' in own(config, 'general_settings') ? PLACE : isMapping(config.root['general_settings']) ? ['general_settings'] : [];
         yield { path, ...(path === PLACE ? {} : { of: 'key' }), advice: NEXT, ...unsafe(config, why) };

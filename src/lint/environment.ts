@@ -24,7 +24,7 @@ export const environment: readonly Rule[] = [
     id: 'env-unset',
     title: 'os.environ/NAME of a name that is not set',
     story:
-      'An unset name is read as nothing, without a word: an openai/ model fails with "Missing credentials", a hosted_vllm/ model without its api_base calls api.openai.com, a setting takes its default. (model_name, model and master_key: see entry-incomplete and master-key-missing.) Judged with --env-file.',
+      'An unset name is read as nothing, without a word: an openai/ model fails with "Missing credentials", a hosted_vllm/ model without its api_base calls api.openai.com, a setting takes its default. (model_name, model and master_key: see entry-incomplete and master-key-missing.) Judged with --env.',
     *find(config) {
       const { env, root, entries } = config;
       if (env === null) return;

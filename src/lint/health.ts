@@ -1,6 +1,5 @@
 // Rules: what LiteLLM does on a timer. REX-36.
-import { since } from './access.ts';
-import { type Fault, isReference, kindOf, own, type Rule } from './rule.ts';
+import { type Fault, isReference, kindOf, own, type Rule, since } from './rule.ts';
 
 const INTERVAL = ['general_settings', 'health_check_interval'];
 /** The documented default. */
@@ -11,7 +10,7 @@ export const health: readonly Rule[] = [
     id: 'health-check-interval-in-router',
     title: 'health_check_interval under router_settings',
     story:
-      'It belongs under general_settings. Up to 1.80.11 router_settings.health_check_interval is ignored; 1.80.15 to 1.81.1 fail with "unexpected keyword argument"; from 1.81.3 on LiteLLM does not boot: "is NOT a valid router_settings parameter". health_check_concurrency: the same.',
+      'It belongs under general_settings. Up to 1.81.1 (seen with 1.80.11, 1.80.15, 1.81.0, 1.81.1) it is ignored there; from 1.81.3 on LiteLLM does not boot: "is NOT a valid router_settings parameter". health_check_concurrency: the same (seen from 1.103.11 on).',
     *find(config) {
       const router = own(config, 'router_settings');
       for (const key of ['health_check_interval', 'health_check_concurrency']) {

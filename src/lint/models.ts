@@ -37,7 +37,7 @@ export const models: readonly Rule[] = [
         yield {
           path: at(entry, 'model'),
           message: `LiteLLM knows no provider ${model.includes('/') ? show(provider(entry)) : `of ${show(model)}`}${hint}: it boots without this entry`,
-          advice: `put the provider before it: ${params['api_base'] === undefined ? 'openrouter' : 'hosted_vllm (vLLM) or openai'}/${near !== undefined && hint !== '' ? '…' : model}`,
+          advice: `put the provider before it: ${params['api_base'] === undefined ? 'openrouter' : 'hosted_vllm (vLLM) or openai'}/…`,
           severity: 'fail',
           effect: 'dropped',
           models: config.entries.some((other) => other !== entry && other.name === entry.name) ? [] : named(entry),

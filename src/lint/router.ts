@@ -1,7 +1,20 @@
 // Rules: names that lead nowhere, and settings that end the boot.
 import type { Path } from '../fabric/places.ts';
 import { nearest } from '../nearest.ts';
-import { type Config, entriesOf, type Fault, isMapping, isReference, itemsOf, kindOf, own, type Rule, section, show } from './rule.ts';
+import {
+  type Config,
+  entriesOf,
+  type Fault,
+  isMapping,
+  isReference,
+  itemsOf,
+  kindOf,
+  own,
+  type Rule,
+  section,
+  show,
+  since,
+} from './rule.ts';
 
 const STRATEGIES = [
   'simple-shuffle',
@@ -97,7 +110,7 @@ export const router: readonly Rule[] = [
     id: 'fallback-shape',
     title: 'Fallbacks that are no list of one-key mappings',
     story:
-      'fallbacks is a list; each item is a mapping of one model_name to a list: - m: [a, b]. A mapping instead of the list, two keys in an item, or a text instead of the inner list end the boot. default_fallbacks must be a list.',
+      'fallbacks is a list; each item is a mapping of one model_name to a list: - m: [a, b]. A mapping instead of the list, two keys in an item, or a text instead of the inner list end the boot (the last: 1.104.0 still boots). default_fallbacks must be a list.',
     *find(config) {
       for (const [name, key] of LISTS) {
         const value = own(config, name)[key];
@@ -113,7 +126,8 @@ export const router: readonly Rule[] = [
             yield shapeless([...path, index], `a mapping of ${Object.keys(item).length} keys`, 'one item for each model');
           else
             for (const [model, list] of Object.entries(item))
-              if (!Array.isArray(list)) yield shapeless([...path, index, model], kindOf(list), 'put it in brackets: [fallback]');
+              if (!Array.isArray(list) && since(config.version, '1.109.0'))
+                yield shapeless([...path, index, model], kindOf(list), 'put it in brackets: [fallback]');
         }
       }
       for (const name of ['litellm_settings', 'router_settings']) {

@@ -1,7 +1,7 @@
 // What a rule is, and what it looks at. Pure.
 import type { Path } from '../fabric/places.ts';
 import type { Effect, RuleText } from '../lint.ts';
-import type { Version } from '../services/version.ts';
+import { compareVersions, parseVersion, type Version } from '../services/version.ts';
 
 export interface Fault {
   readonly path: Path;
@@ -57,6 +57,12 @@ export const isMapping = (value: unknown): value is Mapping =>
   typeof value === 'object' && value !== null && !Array.isArray(value) && !(value instanceof Date);
 export const entriesOf = (value: unknown): readonly (readonly [string, unknown])[] => (isMapping(value) ? Object.entries(value) : []);
 export const itemsOf = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
+
+/** Whether a version is this one or a later. */
+export const since = (version: Version, first: string): boolean => {
+  const from = parseVersion(first);
+  return from !== null && compareVersions(version, from) >= 0;
+};
 
 /** A section's value in the whole configuration. */
 export const section = ({ whole, root }: Config, name: string): Mapping => {

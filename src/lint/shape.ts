@@ -1,5 +1,5 @@
 // Rules: is it a configuration at all?
-import { type Fault, isMapping, isReference, kindOf, type Rule, referred } from './rule.ts';
+import { type Fault, isMapping, isReference, kindOf, type Rule, referred, show } from './rule.ts';
 
 const refuses = { severity: 'fail', effect: 'refuses' } as const;
 
@@ -78,7 +78,7 @@ export const shape: readonly Rule[] = [
           if (typeof value === 'string' && isReference(value) && env !== null && !env.has(referred(value)))
             yield {
               path: at,
-              message: `${key} comes from ${value}, which is not set: LiteLLM does not boot`,
+              message: `${key} comes from ${show(value)}, which is not set: LiteLLM does not boot`,
               advice: 'set it, or write the name here',
               ...refuses,
             };

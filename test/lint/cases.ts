@@ -4,7 +4,7 @@
 export interface Case {
   readonly name: string;
   readonly config: string;
-  /** LiteLLM's environment, and lint's --env-file. */
+  /** LiteLLM's environment, and lint's --env. */
   readonly env: Readonly<Record<string, string>>;
   readonly files?: Readonly<Record<string, string>>;
   /** `rule@line`, by line. */
