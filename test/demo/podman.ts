@@ -141,7 +141,7 @@ export const podman = (root: string, network: Network, firewall: Firewall, patie
     const volumes = new Map((options.get('-v') ?? []).map((text) => [text.split(':')[1] ?? '', text.split(':')[0] ?? '']));
     const environment = (): ReadonlyMap<string, string> => {
       const lines = [
-        ...(options.get('--env') ?? []).flatMap((path) => readFileSync(join(root, path), 'utf8').split('\n')),
+        ...(options.get('--env-file') ?? []).flatMap((path) => readFileSync(join(root, path), 'utf8').split('\n')),
         ...(options.get('-e') ?? []),
       ];
       return new Map(

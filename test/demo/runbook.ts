@@ -14,7 +14,7 @@ cat >/etc/systemd/system/litellm.service <<'E'
 Description=LiteLLM, the runbook's way
 [Service]
 ExecStartPre=-/usr/bin/podman rm -f litellm
-ExecStart=/usr/bin/podman run --name litellm -p 4000:4000 -v /flux/apps/litellm/config.yaml:/app/config.yaml:ro --env /flux/apps/litellm/.env ghcr.io/berriai/litellm:v1.109.1 --config /app/config.yaml --port 4000
+ExecStart=/usr/bin/podman run --name litellm -p 4000:4000 -v /flux/apps/litellm/config.yaml:/app/config.yaml:ro --env-file /flux/apps/litellm/.env ghcr.io/berriai/litellm:v1.109.1 --config /app/config.yaml --port 4000
 ExecStop=/usr/bin/podman stop litellm
 Restart=always
 [Install]

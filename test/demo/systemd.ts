@@ -111,7 +111,7 @@ export const systemd = (root: string, podman: Podman, play: Player): Systemd => 
       ...['--name', name],
       ...values(text, 'Network').flatMap((network) => ['--network', network]),
       ...values(text, 'Volume').flatMap((volume) => ['-v', volume]),
-      ...values(text, 'EnvironmentFile').flatMap((path) => ['--env', path]),
+      ...values(text, 'EnvironmentFile').flatMap((path) => ['--env-file', path]),
       ...values(text, 'Environment').flatMap((line) => ['-e', line]),
       ...values(text, 'HealthCmd').flatMap((line) => ['--health-cmd', line]),
       ...values(text, 'HealthInterval').flatMap((line) => ['--health-interval', line]),

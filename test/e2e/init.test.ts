@@ -59,7 +59,7 @@ const UNIT = `[Unit]
 Description=LiteLLM, the runbook's way
 [Service]
 ExecStartPre=-/usr/bin/podman rm -f litellm
-ExecStart=/usr/bin/podman run --name litellm -p 4000:4000 -v /flux/apps/litellm/config.yaml:/app/config.yaml:ro --env /flux/apps/litellm/.env ${IMAGE} --config /app/config.yaml --port 4000
+ExecStart=/usr/bin/podman run --name litellm -p 4000:4000 -v /flux/apps/litellm/config.yaml:/app/config.yaml:ro --env-file /flux/apps/litellm/.env ${IMAGE} --config /app/config.yaml --port 4000
 ExecStop=/usr/bin/podman stop litellm
 Restart=always
 [Install]
