@@ -47,6 +47,62 @@ test("fabric's own config.yaml is clean", () => {
 
 const M = 'model_list:\n  - model_name: m\n    litellm_params:\n      model: hosted_vllm/m\n      api_base: http://10.0.0.1:8000/v1\n';
 
+test('what servers, users and documentation write is no slip', () => {
+  const text = `model_list:
+  - model_name: fast
+    rpm: 100
+    litellm_params:
+      model: openrouter/qwen/qwen3-8b
+      api_key: os.environ/OPENROUTER_API_KEY
+      max_tokens: 4096
+      top_k: 40
+      top_a: 0.1
+      models: [a/b, c/d]
+      provider: {order: [x]}
+      eos_token: "</s>"
+      extra_body: {chat_template_kwargs: {enable_thinking: false}}
+      extra_headers: {X-Key-Id: abc}
+  - model_name: fast
+    litellm_params: {model: azure/eu-deployment, api_base: https://eu.example.com, api_key: os.environ/AZURE, api_version: "2024-02-01"}
+  - model_name: fast
+    litellm_params: {model: azure/us-deployment, api_base: https://us.example.com, api_key: os.environ/AZURE, api_version: "2024-02-01"}
+  - model_name: gemini
+    litellm_params: {model: vertex_ai/gemini-pro, vertex_ai_project: p, vertex_ai_location: l, vertex_credentials: /keys/v.json}
+  - model_name: claude
+    litellm_params: {model: claude-sonnet-4-5, api_key: os.environ/ANTHROPIC_API_KEY}
+  - model_name: bedrock
+    litellm_params: {model: us.anthropic.claude-v1, aws_region_name: us-east-1}
+  - model_name: mistral
+    litellm_params: {model: mistral-large-latest, api_base: https://api.mistral.ai/v1, api_key: os.environ/MISTRAL}
+  - model_name: local
+    litellm_params: {model: hosted_vllm/qwen-gpu1, api_base: http://10.0.0.1:8000/v1, tags: [free], input_cost_per_token: 0}
+  - model_name: local
+    litellm_params: {model: hosted_vllm/qwen-gpu2, api_base: http://10.0.0.2:8000/v1, api_key: none}
+  - model_name: "*"
+    litellm_params: {model: "*"}
+litellm_settings:
+  drop_params: true
+  set_verbose: false
+  telemetry: false
+  callbacks: [langfuse]
+  langfuse_public_key: pk-lf-1234567890
+  ssl_verify: false
+  fallbacks: [{fast: [claude]}, {"*": [local]}]
+router_settings:
+  routing_strategy: simple-shuffle
+  redis_host: os.environ/REDIS_HOST
+  num_retries: 2
+general_settings:
+  master_key: os.environ/LITELLM_MASTER_KEY
+  alerting: [slack]
+  alert_to_webhook_url: {budget_alerts: [os.environ/A_URL]}
+environment_variables:
+  LANGFUSE_PUBLIC_KEY: pk-lf-1234567890
+  LITELLM_LOG: INFO
+`;
+  expect(problems(text).map(({ rule, line, message }) => `${rule}@${line} ${message}`)).toEqual([]);
+});
+
 describe('versions', () => {
   const at = (text: string, version: string): readonly string[] => {
     const parsed = parseVersion(version);

@@ -149,7 +149,7 @@ function* plainKeys(value: unknown, path: Path): Generator<Fault> {
   for (const [key, item] of entriesOf(value)) {
     const at = [...path, key];
     if (typeof item !== 'string') yield* plainKeys(item, at);
-    else if (!item.includes('os.environ/') && !item.startsWith('$') && isPlain(key, item, path))
+    else if (!item.includes('os.environ/') && !item.startsWith('$') && isPlain(key, item))
       yield {
         path: at,
         message: 'a key stands here as plain text (not shown)',
@@ -161,8 +161,7 @@ function* plainKeys(value: unknown, path: Path): Generator<Fault> {
 }
 
 /** By its name, or by its looks: a provider's prefix and a long random rest. */
-const isPlain = (key: string, value: string, path: Path): boolean =>
+const isPlain = (key: string, value: string): boolean =>
   !PLACEHOLDER.test(value) &&
   !/^[A-Z]+_[A-Z0-9_]+$/.test(value) &&
-  ((isSecretName(key) && path[0] !== 'model_group_alias' && !/\s/.test(value)) ||
-    /^(?:Bearer )?(?:sk-|gsk_|hf_|AIza|xai-|nvapi-)[\w-]{16,}$/.test(value));
+  ((isSecretName(key) && !/\s/.test(value)) || /^(?:Bearer )?(?:sk-|gsk_|hf_|AIza|xai-|nvapi-)[\w-]{16,}$/.test(value));

@@ -21,6 +21,21 @@ const ENTRY: ReadonlySet<string> = new Set([
   'model_id',
 ]);
 
+/** The parameters that a slip costs most. Not all: servers have parameters of their own (top_k, models, vertex_ai_project), which are no slips. */
+const SLIPS = [
+  'api_base',
+  'api_key',
+  'api_version',
+  'base_url',
+  'max_tokens',
+  'max_retries',
+  'temperature',
+  'stream_timeout',
+  'custom_llm_provider',
+];
+/** Beside litellm_params these do nothing (rpm and tpm may stand there). */
+const PARAMETERS: ReadonlySet<string> = new Set([...SLIPS, 'timeout', 'extra_headers', 'litellm_credential_name']);
+
 const ignored = { of: 'key', severity: 'warn', effect: 'ignored' } as const;
 
 export const keys: readonly Rule[] = [
@@ -45,7 +60,7 @@ export const keys: readonly Rule[] = [
       for (const { path, params, entry } of entries) {
         for (const key of Object.keys(params)) {
           if (PARAMS.has(key)) continue;
-          const near = nearest(key, [...PARAMS]);
+          const near = nearest(key, SLIPS);
           if (near !== undefined)
             yield {
               ...unknown([...path, 'litellm_params', key], key, near, ''),
@@ -85,7 +100,7 @@ export const keys: readonly Rule[] = [
         }
       for (const { path, entry } of entries)
         for (const key of Object.keys(entry))
-          if (!ENTRY.has(key) && PARAMS.has(key) && isMapping(entry['litellm_params']))
+          if (PARAMETERS.has(key) && isMapping(entry['litellm_params']))
             yield misplaced([...path, key], key, 'beside litellm_params', 'litellm_params');
     },
   },

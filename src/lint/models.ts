@@ -15,6 +15,19 @@ const baseOf = (config: Config, { params }: Entry): unknown => {
 const OPENAI_LIKE: ReadonlySet<string> = new Set(['openai', 'hosted_vllm', 'openrouter', 'lm_studio', 'llamafile', 'litellm_proxy']);
 /** Of these the whole address of the endpoint also works (seen). */
 const WHOLE_ADDRESS: ReadonlySet<string> = new Set(['hosted_vllm']);
+/** Where the name after the slash is the model's, and none that somebody made up (as with azure/). */
+const NAMED: ReadonlySet<string> = new Set([
+  'openai',
+  'hosted_vllm',
+  'ollama',
+  'ollama_chat',
+  'openrouter',
+  'anthropic',
+  'gemini',
+  'groq',
+  'mistral',
+  'deepseek',
+]);
 const OLLAMA: ReadonlySet<string> = new Set(['ollama', 'ollama_chat']);
 
 export const models: readonly Rule[] = [
@@ -217,13 +230,13 @@ export const models: readonly Rule[] = [
       'LiteLLM spreads the calls of one model_name over all entries that have it, by chance: there is no first and second. Where the entries are different models and nothing (order, weight, rpm, tpm, tags) says that this is meant, the same question is answered now by one and now by the other.',
     *find({ entries }) {
       const said = ({ params }: Entry) => ['order', 'weight', 'rpm', 'tpm', 'tags', 'max_parallel_requests'].some((key) => key in params);
-      const base = ({ model }: Entry) => (model.split('/').at(-1) ?? '').toLowerCase().split(':')[0] ?? '';
+      // The family: what servers call one model differs in its rest (qwen3-8b, qwen-gpu2; gpt-4o, gpt-4o-mini).
+      const family = ({ model }: Entry) => /^[a-z]*/.exec((model.split('/').at(-1) ?? '').toLowerCase())?.[0] ?? '';
       for (const [index, entry] of entries.entries()) {
         const first = entries.findIndex((one) => one.name !== null && one.name === entry.name);
         const other = entries[first];
         if (other === undefined || first === index || entry.model === '' || other.model === '' || said(entry) || said(other)) continue;
-        const [a, b] = [base(entry), base(other)];
-        if (a.includes(b) || b.includes(a)) continue;
+        if (!NAMED.has(provider(entry)) || !NAMED.has(provider(other)) || family(entry) === family(other)) continue;
         yield {
           path: [...entry.path, 'model_name'],
           message: `model_list[${first}] has this name too, for another model: calls are spread over both by chance`,

@@ -95,9 +95,12 @@ export const kindOf = (value: unknown): string => {
   return typeof value === 'string' ? 'a text' : typeof value === 'boolean' ? `the truth value ${value}` : `a number`;
 };
 
-const KEYLIKE = /(?:^|_|-)(?:api_?key|key|master_key|salt_key|password|passwd|secret|token|credentials?|authorization)$/i;
+const KEYLIKE =
+  /(?:^|[_-])(?:api_?key|secret_?key|access_?key|master_key|salt_key|license_key|password|passwd|secret|(?:auth|access|session|api|bearer|ad|identity|vault)_?token)$/i;
+/** Names of variables: A_KEY, A_TOKEN. */
+const VARIABLE = /^(?!.*PUBLIC)[A-Z0-9_]*(?:KEY|TOKEN|SECRET|PASSWORD)$/;
 /** Whether what stands under this key may be a secret. */
-export const isSecretName = (key: PropertyKey | undefined): boolean => typeof key === 'string' && KEYLIKE.test(key);
+export const isSecretName = (key: string): boolean => KEYLIKE.test(key) || VARIABLE.test(key);
 
 /** A text as a message may show it. */
 export const show = (value: string): string => {
