@@ -6,7 +6,7 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { type Host, startHost } from './host.ts';
-import { n8nRunbook, VISIT } from './n8n.ts';
+import { n8nRunbook, UNTIL_N8N, VISIT } from './n8n.ts';
 import { poller, runbook, UNTIL_ALIVE } from './runbook.ts';
 
 const FABRIC = join(import.meta.dirname, '../../bin/fabric.js');
@@ -153,7 +153,8 @@ sed -i '/max_tokens/d' /flux/apps/litellm/config.yaml; systemctl restart litellm
 ${UNTIL_ALIVE.replace('exit 0', 'break').replace('; exit 1', '')}
 curl -s -o /dev/null -H 'Authorization: Bearer ${KEY}' -H 'Content-Type: application/json' -d '{"model":"claude","messages":[]}' http://127.0.0.1:4000/v1/chat/completions
 # n8n is set up anew, and N8N_PROXY_HOPS is forgotten.
-sed -i '/N8N_PROXY_HOPS/d' /opt/n8n/.env; systemctl restart n8n; sleep 1
+sed -i '/N8N_PROXY_HOPS/d' /opt/n8n/.env; systemctl restart n8n
+${UNTIL_N8N}
 ${VISIT}`;
 
 const demo = async (): Promise<void> => {
@@ -180,7 +181,7 @@ const demo = async (): Promise<void> => {
     expected(code === 0, `${what}, and the simulated host says: ${err}`);
   };
   const hops = 'echo N8N_PROXY_HOPS=1 >>/opt/n8n/.env; systemctl restart n8n';
-  await asRoot(`${runbook(KEY)}\n${n8nRunbook()}\n${hops}\n${UNTIL_ALIVE}`, 'the simulated host to get ready');
+  await asRoot(`${runbook(KEY)}\n${n8nRunbook()}\n${hops}\n${UNTIL_N8N}\n${UNTIL_ALIVE}`, 'the simulated host to get ready');
   const folder = join(host.scratch, 'operator');
   mkdirSync(folder);
   writeFileSync(join(folder, 'fabric.yaml'), yaml(host.login));
