@@ -19,14 +19,24 @@ export const checksNamed = ({ checks }: Book, name: string): readonly Check[] =>
   return checks.filter((check) => check.id.toLowerCase() === id || (rex !== null && (check.rex ?? []).includes(rex)));
 };
 
-/** Everything that the text may mean, best first. One: it is what was meant. None: `nearest` may be. */
-export const lookUp = (book: Book, text: string): { readonly found: readonly Found[]; readonly nearest: readonly string[] } => {
-  const ways = [byId, bySaying, byWords];
+/** What a text may mean. */
+export interface LookedUp {
+  /** Best first. */
+  readonly found: readonly Found[];
+  /** An id, or a text that an entry is known by; not only words in common. */
+  readonly sure: boolean;
+  /** Where nothing was found: ids that look like it. */
+  readonly nearest: readonly string[];
+}
+/** Everything that the text may mean. One that is sure is what was meant. */
+export const lookUp = (book: Book, text: string): LookedUp => {
+  // A number that nothing has is no word to look for.
+  const ways = /^\s*rex[\s_-]*\d+\s*$/i.test(text) ? [byId] : [byId, bySaying, byWords];
   for (const way of ways) {
     const found = way(book, text);
-    if (found.length > 0) return { found, nearest: [] };
+    if (found.length > 0) return { found, sure: way !== byWords, nearest: [] };
   }
-  return { found: [], nearest: nearest(book, text) };
+  return { found: [], sure: false, nearest: nearest(book, text) };
 };
 
 const asEntry = (entry: Entry): Found => ({ is: 'entry', entry });

@@ -37,8 +37,10 @@ export const remedy = ({ results }: Report, chosen: (result: Result) => boolean)
   };
 };
 
-/** The last step of a plan that left each file of a host as it should still be: that step's place, and the path. */
-export const leftAt = (plan: Plan, host: HostName): readonly (readonly [n: number, path: string])[] => {
-  const last = new Map(plan.flatMap((step, n) => ('path' in step && step.host === host ? [[step.path, n] as const] : [])));
-  return [...last].map(([path, n]) => [n, path]);
+/** The files of a host that a plan touches, each with the places of the steps that do. */
+export const touched = (plan: Plan, host: HostName): readonly (readonly [path: string, places: readonly number[]])[] => {
+  const places = new Map<string, readonly number[]>();
+  for (const [n, step] of plan.entries())
+    if ('path' in step && step.host === host) places.set(step.path, [...(places.get(step.path) ?? []), n]);
+  return [...places];
 };

@@ -61,7 +61,9 @@ test('several may be meant, at most five, best first', () => {
 });
 
 test('what nobody knows finds nothing, and the ids most like it', () => {
-  expect(lookUp(book, 'litellm/redines')).toEqual({ found: [], nearest: expect.arrayContaining(['litellm/readiness']) });
+  expect(lookUp(book, 'REX-99').found).toEqual([]);
+  expect(lookUp(book, 'bind: address already in use').sure).toBe(false); // words in common are listed, not told as the answer
+  expect(lookUp(book, 'litellm/redines')).toEqual({ found: [], sure: false, nearest: expect.arrayContaining(['litellm/readiness']) });
   for (const text of ['zzz', '?', 'the quick brown fox'])
     expect(lookUp(book, text)).toEqual({ found: [], nearest: [expect.any(String), expect.any(String), expect.any(String)] });
 });

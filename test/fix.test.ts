@@ -79,7 +79,7 @@ test('a risk accepted for a check that is none: exit 2', async () => {
   writeFileSync(file, `${readFileSync(join(folder, 'fabric.yaml'), 'utf8')}${accept}\n`);
   expect(await fabric('doctor', '--config', file)).toMatchObject({
     code: 2,
-    err: expect.stringContaining('fabric.yaml accepts litellm/exposur, which is no check (did you mean litellm/exposure?)'),
+    err: expect.stringContaining('accepting.yaml accepts litellm/exposur, which is no check (did you mean litellm/exposure?)'),
   });
 });
 
@@ -87,7 +87,7 @@ test.each<[string, readonly string[], string]>([
   ['nothing is named', [], 'what is to be fixed is not said'],
   ['a check that is none', ['litellm/exposur'], 'litellm/exposur: no check of this fabric.yaml'],
   ['a result that is none', ['litellm/image@motoko'], 'no check of this fabric.yaml'],
-  ['all and one', ['--all', 'litellm/image'], 'what is to be fixed is not said'],
+  ['all and one', ['--all', 'litellm/image'], 'ids, --all and --undo exclude each other'],
   ['nobody can be asked', ['--all'], 'nobody can be asked'],
   ['no fix was made', ['--undo'], 'there is no fix to take back'],
 ])('fix, %s: exit 2', async (_, args, message) => {
@@ -116,11 +116,32 @@ test('fix: one plan, shown; applied; gated; the doctor is content; taken back, i
     out: expect.stringContaining('take back: write /flux/apps/litellm/config.yaml'),
   });
   expect(state()).toHaveLength(1);
+  // As an undo leaves it that was interrupted: one file is back already.
+  await root(`cp -p "$(grep -l '100.64.0.14:8000' /var/lib/fabric/journal/*/[0-9]* | head -n 1)" /flux/apps/litellm/config.yaml`);
   expect(await fabric('fix', '--undo', '--yes')).toMatchObject({ code: 0, out: expect.stringContaining('the fix is taken back') });
   await root(UNTIL_ALIVE);
   expect(await root(files)).toBe(was);
   expect(await failing()).toEqual(before);
   expect(state()).toEqual([]);
+});
+
+test('a host that cannot be asked is not "nothing to fix": what is unknown is said, exit 3', async () => {
+  const file = join(folder, 'nowhere.yaml');
+  writeFileSync(file, readFileSync(join(folder, 'fabric.yaml'), 'utf8').replace(/port: \d+/, 'port: 1'));
+  expect(await fabric('fix', '--all', '--yes', '--config', file)).toMatchObject({
+    code: 3,
+    out: '',
+    err: expect.stringMatching(/checks could not be made: unreachable/),
+  });
+});
+
+test('an echo goes with its cause: fix says which', async () => {
+  await root('systemctl stop litellm');
+  expect(await fabric('fix', 'litellm/liveliness')).toMatchObject({
+    code: 0,
+    out: 'follows  litellm/liveliness@akira: from litellm/unit-active@akira alone: fabric fix litellm/unit-active@akira\nnothing to fix',
+  });
+  await root(`systemctl start litellm\n${UNTIL_ALIVE}`);
 });
 
 test('fix one of them: the rest stays as it is', async () => {

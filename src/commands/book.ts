@@ -1,10 +1,10 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { Book, Check, CheckId, Entry } from '../check.ts';
+import { asDeclared, type Book, type Check, type CheckId, type Entry } from '../check.ts';
 import { entries } from '../checks/entries.ts';
 import { checks } from '../checks/index.ts';
 import { Refusal } from '../errors.ts';
-import type { Accepted, Fabric } from '../fabric.ts';
+import type { Fabric } from '../fabric.ts';
 import { redactText } from '../hosts/redact.ts';
 import { nearest } from '../nearest.ts';
 import type { RexId } from '../own/check.ts';
@@ -20,7 +20,6 @@ export interface OwnBook extends Book {
 export const readBook = async (fabric: Fabric | null): Promise<OwnBook> => {
   const own = fabric === null || !existsSync(join(dirname(fabric.file), 'rex')) ? [] : await readOwn(fabric);
   const all = [...checks, ...own.flatMap((one) => one.checks)];
-  refuseStrangers(fabric?.accept ?? [], all);
   return {
     checks: all,
     entries: [...entries, ...own.map(({ entry }) => entry)],
@@ -28,16 +27,31 @@ export const readBook = async (fabric: Fabric | null): Promise<OwnBook> => {
   };
 };
 
-/** A risk accepted for a check that is none accepts nothing, and nobody would notice. */
-const refuseStrangers = (accepted: readonly Accepted[], all: readonly Check[]): void => {
-  const ids = all.map(({ id }) => id);
-  for (const { check } of accepted) {
-    if (ids.some((id) => id === check)) continue;
-    const near = nearest(check, ids);
-    throw new Refusal(`fabric.yaml accepts ${check}, which is no check${near === undefined ? '' : ` (did you mean ${near}?)`}`, {
-      next: ['`fabric rex list` lists them all; correct it under accept:'],
+/** A risk accepted for a check that is none, or for a subject that it has not, accepts nothing, and nobody would notice. */
+export const refuseStrangers = (fabric: Fabric, { checks: all }: Book): void => {
+  const wrong = fabric.accept.flatMap(({ check, subject }): readonly string[] => {
+    const found = all.find(({ id }) => id === check);
+    if (found === undefined)
+      return [
+        `${check}, which is no check${meant(
+          check,
+          all.map(({ id }) => id),
+        )}`,
+      ];
+    // Who else may be asked from (--at) is not known here.
+    const subjects = found.each(fabric, asDeclared).map((one) => one.subject);
+    return subject === undefined || subjects.includes(subject) || found.id === 'litellm/access'
+      ? []
+      : [`${check} for ${subject}, which it does not look at${meant(subject, subjects)}`];
+  });
+  if (wrong.length > 0)
+    throw new Refusal(`${fabric.file} accepts ${wrong.join('; and ')}`, {
+      next: ['`fabric rex list` lists the checks; correct it under accept:'],
     });
-  }
+};
+const meant = (word: string, known: readonly string[]): string => {
+  const near = nearest(word, known);
+  return near === undefined ? '' : ` (did you mean ${near}?)`;
 };
 
 /** One file of `rex/`. */

@@ -1,4 +1,5 @@
 import { text } from 'node:stream/consumers';
+import type { Book } from '../check.ts';
 import { Refusal } from '../errors.ts';
 import { explained } from '../explain.ts';
 import { NoFabric } from '../fabric/find.ts';
@@ -19,10 +20,11 @@ export const explain = async (given: readonly string[], options: ExplainOptions)
   const asked = given.join(' ') === '-' ? (await text(process.stdin)).slice(0, MOST) : given.join(' ');
   if (asked.trim() === '') throw new Refusal('there is nothing to explain', { next: ['name an id, or paste the text of an error'] });
   const fabric = ownFabric(options);
-  const book = await readBook(fabric);
-  const { found, nearest } = lookUp(book, asked);
+  const book = await ownBook(fabric, options);
+  const { found, sure, nearest } = lookUp(book, asked);
   const [only, ...others] = found;
-  const one = only && others.length === 0 ? explained(book, only, fabric, ({ id }) => readRecordings(recordingsFolder(id, fabric))) : null;
+  const one =
+    only && sure && others.length === 0 ? explained(book, only, fabric, ({ id }) => readRecordings(recordingsFolder(id, fabric))) : null;
   const paint = painter(process.stdout);
   if (options.format === 'json') process.stdout.write(`${JSON.stringify(explainedJson(found, one), null, 2)}\n`);
   else if (one) process.stdout.write(humanExplained(one, paint));
@@ -37,6 +39,17 @@ export const explain = async (given: readonly string[], options: ExplainOptions)
 /** Characters of a text on stdin: an error and what stands around it, and no log of a year. */
 const MOST = 100_000;
 const short = (asked: string): string => JSON.stringify(asked.length > 60 ? `${asked.slice(0, 60)}…` : asked);
+
+/** What is known with the user's own entries, or without them where one of them cannot be read. */
+export const ownBook = async (fabric: Fabric | null, { config }: Common): Promise<Book> => {
+  try {
+    return await readBook(fabric);
+  } catch (error) {
+    if (!(error instanceof Refusal) || config !== undefined) throw error;
+    process.stderr.write(`fabric: ${visible(error.message)}\n  → your own entries are left out\n`);
+    return readBook(null);
+  }
+};
 
 /** The user's fabric.yaml, where there is one. One that was not named and cannot be read is no reason to explain nothing. */
 export const ownFabric = (options: Common): Fabric | null => {

@@ -11,8 +11,8 @@ import { runKey } from '../secrets/fetch.ts';
 import { visible } from '../shell.ts';
 import { type AskOptions, ask } from './ask.ts';
 import { withBecome } from './become.ts';
-import { readBook } from './book.ts';
-import { ownFabric } from './explain.ts';
+import { readBook, refuseStrangers } from './book.ts';
+import { ownBook, ownFabric } from './explain.ts';
 import { keepLedger, recallLedger } from './ledger.ts';
 import { readRecordings, recordingsFolder } from './recordings.ts';
 import { type Common, open, painter } from './session.ts';
@@ -28,7 +28,7 @@ export interface RexRunOptions extends RexOptions, Omit<AskOptions, 'at'> {
 /** `fabric rex list`: every post-mortem and every check, and what each did lately here. */
 export const rexList = async (options: RexOptions): Promise<number> => {
   const fabric = ownFabric(options);
-  const rows = listOf(await readBook(fabric), fabric === null ? new Map() : recallLedger(fabric.file));
+  const rows = listOf(await ownBook(fabric, options), fabric === null ? new Map() : recallLedger(fabric.file));
   process.stdout.write(
     options.format === 'json' ? json(listJson(rows)) : humanList(rows, painter(process.stdout), Math.floor(Date.now() / 1000)),
   );
@@ -40,6 +40,7 @@ export const rexRun = async (names: readonly string[], options: RexRunOptions): 
   const session = open(options);
   try {
     const book = await readBook(session.fabric);
+    refuseStrangers(session.fabric, book);
     const chosen = chosenOf(book, names);
     const text = readFileSync(session.fabric.file, 'utf8');
     const checks = chosen.map((one) => narrowed(one, names));

@@ -17,7 +17,7 @@ import { runKey } from '../secrets/fetch.ts';
 import { visible } from '../shell.ts';
 import { ask } from './ask.ts';
 import { withBecome } from './become.ts';
-import { readBook } from './book.ts';
+import { readBook, refuseStrangers } from './book.ts';
 import { readBundle } from './bundle.ts';
 import { aboutDraft, draftJson, type Inspected, inspect, targetOf } from './inspect.ts';
 import { keepLedger } from './ledger.ts';
@@ -54,7 +54,9 @@ export const validate = async (options: ValidateOptions, target?: string): Promi
   if (named !== null) return validateDraft(options, named, target ?? '');
   const session = open(options);
   refuseVantages(session.fabric, options.at);
-  const asked = declared(await readBook(session.fabric));
+  const book = await readBook(session.fabric);
+  refuseStrangers(session.fabric, book);
+  const asked = declared(book);
   const turn = options.quiet || options.changesOnly ? unattended(session.fabric.file, session.now()) : undefined;
   if (turn && 'pid' in turn) return busy(turn, session.now());
   try {

@@ -82,5 +82,5 @@ const difference = (want: string, saw: string): string => {
     hunk.lines.filter((line) => /^[-+]/.test(line)),
   );
   const shown = lines.slice(0, 3).map((line) => `${line[0]} ${line.slice(1).trim()}`);
-  return `${lines.length} lines: ${shown.join(' │ ')}${lines.length > 3 ? ' │ …' : ''}`;
+  return `${lines.length} ${lines.length === 1 ? 'line' : 'lines'}: ${shown.join(' │ ')}${lines.length > 3 ? ' │ …' : ''}`;
 };
