@@ -2,7 +2,7 @@
 import { dirname, isAbsolute, join } from 'node:path';
 import { type Document, isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, visit } from 'yaml';
 import type { Backend, Fabric, Host, SecretSource } from '../fabric.ts';
-import { backendName, type Draft, fileSchema, hostName, modelName, noMasterKey, secretName } from './schema.ts';
+import { AZURE_CLOUDS, backendName, type Draft, fileSchema, hostName, modelName, noMasterKey, secretName } from './schema.ts';
 
 export interface Problem {
   readonly line: number;
@@ -124,17 +124,27 @@ function* textFaults(value: unknown, path: Path): Generator<Fault> {
 
 /** Where the file is unlike the schema. */
 function* schemaFaults(data: unknown, error: ReturnType<typeof fileSchema.safeParse>['error']): Generator<Fault> {
-  for (const issue of error?.issues ?? []) {
+  for (const issue of (error?.issues ?? []).flatMap((one) => meantBranch(data, one))) {
     if (issue.code === 'unrecognized_keys') {
       const known = issue.message.split(', ');
       for (const key of issue.keys) yield wrong([...issue.path, key], `one of ${issue.message}`, key, { of: 'key', known });
     } else {
       const known = issue.code === 'invalid_value' ? issue.values.map(String) : [];
       const meant: unknown = issue.code === 'custom' ? issue.params?.['meant'] : undefined;
-      const expected = issue.code === 'invalid_union' ? 'what JSON can hold' : issue.message; // z.json() takes no message
+      const json = issue.code === 'invalid_union' && !isSecret(issue.path);
+      const expected = json ? 'what JSON can hold' : issue.message; // z.json() takes no message
       yield wrong(issue.path, expected, get(data, issue.path), { known, ...(typeof meant === 'string' ? { meant } : {}) });
     }
   }
+}
+
+type Issue = NonNullable<ReturnType<typeof fileSchema.safeParse>['error']>['issues'][number];
+/** A secret's source is a text or a mapping: of a mapping, what is wrong inside of it. */
+function meantBranch(data: unknown, issue: Issue): readonly Issue[] {
+  if (issue.code !== 'invalid_union' || !isSecret(issue.path) || !isMapping(get(data, issue.path))) return [issue];
+  const inside = issue.errors[1] ?? [];
+  const unknown = inside.filter(({ code, path }) => code === 'unrecognized_keys' && path.length === 0);
+  return (unknown.length > 0 ? unknown : inside).map((one) => ({ ...one, path: [...issue.path, ...one.path] }));
 }
 
 /** Keys that are names. Not the schema's to judge: it would leave out what such a key holds. */
@@ -272,11 +282,19 @@ function show(value: unknown): string {
   return visible.length <= 60 ? visible : `${[...visible].slice(0, 59).join('')}…`;
 }
 
+/** The keys that a secret's source may have: what else stands there may be a secret. */
+const SOURCE_PARTS: ReadonlySet<PropertyKey> = new Set(
+  'azure vault command name version endpoint cloud path field mount address'.split(' '),
+);
+
 /** `litellm.backends.vllm.models[0].id`, `litellm.aliases["a/b"]`. What may be a secret is left out. */
 function pathText(path: Path): string {
   const [, section, name] = path;
   const depth = section === 'backends' ? 4 : section === 'secrets' && secretName.safeParse(name).success ? 3 : 2;
-  const shown = isSecret(path) ? path.slice(0, depth) : path;
+  const parts = path.slice(depth).findIndex((segment) => typeof segment !== 'number' && !SOURCE_PARTS.has(segment));
+  const shown = !isSecret(path)
+    ? path
+    : path.slice(0, depth === 3 && section === 'secrets' ? (parts < 0 ? undefined : depth + parts) : depth);
   const segments = shown.map((segment) => {
     if (typeof segment === 'number') return `[${segment}]`;
     const quoted = show(String(segment));
@@ -357,9 +375,31 @@ function meantHost(
 /** A path as fabric.yaml means it: relative to the file's folder. */
 const besides = (file: string, path: string): string => (isAbsolute(path) || path.startsWith('~/') ? path : join(dirname(file), path));
 
-function meantSource(source: string, file: string): SecretSource {
-  if (source.startsWith('env:')) return { from: 'env', name: source.slice('env:'.length) };
-  return { from: 'file', path: besides(file, source.slice('file:'.length)) };
+function meantSource(source: NonNullable<Draft['litellm']['secrets']>[string], file: string): SecretSource {
+  if (typeof source === 'string') return meantText(source, file);
+  if (source.azure !== undefined) {
+    const { vault, name, version, endpoint, cloud = 'AzureCloud' } = source.azure;
+    const dns = AZURE_CLOUDS[cloud];
+    const place = { vault, name, ...(version === undefined ? {} : { version }) };
+    return { from: 'azure', ...place, endpoint: endpoint ?? `https://${vault}.${dns}`, audience: `https://${dns}` };
+  }
+  if (source.vault !== undefined) {
+    const { mount = 'secret', path, field, address } = source.vault;
+    return { from: 'vault', mount, path, field, ...(address === undefined ? {} : { address }) };
+  }
+  const [program = '', ...rest] = source.command ?? [];
+  // A path is relative to the file's folder, as elsewhere; a bare name is looked up in PATH.
+  return { from: 'command', argv: [program.includes('/') ? besides(file, program) : program, ...rest] };
+}
+
+function meantText(source: string, file: string): SecretSource {
+  const rest = source.slice(source.indexOf(':') + 1);
+  if (source.startsWith('env:')) return { from: 'env', name: rest };
+  if (source.startsWith('file:')) return { from: 'file', path: besides(file, rest) };
+  if (source.startsWith('pass:')) return { from: 'pass', name: rest };
+  if (source.startsWith('op:')) return { from: 'op', reference: source };
+  const hash = rest.lastIndexOf('#');
+  return { from: 'sops', path: besides(file, rest.slice(0, hash)), keys: rest.slice(hash + 1).split('.') };
 }
 
 function meantBackend(name: string, { kind, url, key, cost, models }: Draft['litellm']['backends'][string]): Backend {
