@@ -124,7 +124,11 @@ function* textFaults(value: unknown, path: Path): Generator<Fault> {
 
 /** Where the file is unlike the schema. */
 function* schemaFaults(data: unknown, error: ReturnType<typeof fileSchema.safeParse>['error']): Generator<Fault> {
-  for (const issue of (error?.issues ?? []).flatMap((one) => meantBranch(data, one))) {
+  const issues = (error?.issues ?? []).flatMap((one) => meantBranch(data, one));
+  const unknown = new Set(issues.filter(({ code }) => code === 'unrecognized_keys').map(({ path }) => pathText(path)));
+  for (const issue of issues) {
+    // A mapping with a mistyped key lacks the right one: one mistake.
+    if (issue.code === 'custom' && unknown.has(pathText(issue.path))) continue;
     if (issue.code === 'unrecognized_keys') {
       const known = issue.message.split(', ');
       for (const key of issue.keys) yield wrong([...issue.path, key], `one of ${issue.message}`, key, { of: 'key', known });
@@ -142,9 +146,7 @@ type Issue = NonNullable<ReturnType<typeof fileSchema.safeParse>['error']>['issu
 /** A secret's source is a text or a mapping: of a mapping, what is wrong inside of it. */
 function meantBranch(data: unknown, issue: Issue): readonly Issue[] {
   if (issue.code !== 'invalid_union' || !isSecret(issue.path) || !isMapping(get(data, issue.path))) return [issue];
-  const inside = issue.errors[1] ?? [];
-  const unknown = inside.filter(({ code, path }) => code === 'unrecognized_keys' && path.length === 0);
-  return (unknown.length > 0 ? unknown : inside).map((one) => ({ ...one, path: [...issue.path, ...one.path] }));
+  return (issue.errors[1] ?? []).map((one) => ({ ...one, path: [...issue.path, ...one.path] }));
 }
 
 /** Keys that are names. Not the schema's to judge: it would leave out what such a key holds. */

@@ -38,12 +38,12 @@ export const run = async (argv: readonly string[], { env, seconds }: World, more
     endGroup(started.pid);
     for (const pipe of [started.stdin, started.stdout, started.stderr]) pipe?.destroy();
   }, seconds * 1000);
-  const { exitCode, signal, stdout, stderr, code } = await started;
+  const { exitCode, signal, stdout, stderr, code, isMaxBuffer } = await started;
   clearTimeout(timer);
   if (late) return { missing: `${program} took more than ${seconds} s and was ended` };
   if (code === 'ENOENT') return { missing: `${program} is not installed` };
   if (code === 'EACCES') return { missing: `${program} may not be run by you` };
-  if (code === 'ERR_CHILD_PROCESS_STDIO_MAXBUFFER') {
+  if (isMaxBuffer) {
     endGroup(started.pid);
     return { missing: `${program} printed more than 1 MiB` };
   }
