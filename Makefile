@@ -6,7 +6,7 @@
 # make fixtures   breaks a lab host in every known way and records what each check sees, and what each probe says (root, Debian)
 # make bench  the figures of bench/README.md, measured (root, Debian): a quarter of an hour on an idle machine
 
-.PHONY: demo lab-demo test e2e lint fixtures bench build lab
+.PHONY: demo lab-demo test e2e lint fixtures bench build lab stores
 SOURCES := $(shell find src test/demo -name '*.ts') build.js package.json tsconfig.types.json
 
 demo: dist/main.js
@@ -18,7 +18,7 @@ lab-demo: dist/main.js
 test: dist/main.js
 	npx vitest run --project unit $(VITEST)
 
-e2e: dist/main.js lab
+e2e: dist/main.js lab stores
 	npx vitest run --project e2e $(VITEST)
 
 fixtures: dist/main.js lab
@@ -42,3 +42,6 @@ node_modules/.package-lock.json: package-lock.json
 
 lab:
 	@test/lab/build.sh
+
+stores:
+	@test/stores/build.sh

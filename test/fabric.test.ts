@@ -39,6 +39,16 @@ litellm:
     OPENROUTER_API_KEY: file:~/.secrets/openrouter
     RELATIVE: file:secrets/key
     ABSOLUTE: file:/etc/secrets/a key
+    PASS: pass:litellm/master key
+    SOPS: sops:secrets.yaml#litellm.key-2.0
+    OP: op://Home Lab/LiteLLM/credentials/key
+    AZURE: { azure: { vault: kv-ops, name: litellm-master-key } }
+    CHINA:
+      azure: { vault: kv-ops, name: a, version: 4387e9f3d6e14c459867679a90fd0f79, endpoint: "https://127.0.0.1:8443/", cloud: AzureChinaCloud }
+    VAULT: { vault: { path: litellm/prod, field: key } }
+    BAO: { vault: { path: a, field: "my key", mount: kv/team, address: "http://bao:8200/v1" } }
+    COMMAND: { command: [bws, secret, get, "4a b"] }
+    OWN: { command: [bin/get] }
   backends:
     vllm:
       kind: vllm
@@ -119,6 +129,34 @@ const whole: Fabric = {
       ['OPENROUTER_API_KEY', { from: 'file', path: '~/.secrets/openrouter' }],
       ['RELATIVE', { from: 'file', path: '/ops/secrets/key' }],
       ['ABSOLUTE', { from: 'file', path: '/etc/secrets/a key' }],
+      ['PASS', { from: 'pass', name: 'litellm/master key' }],
+      ['SOPS', { from: 'sops', path: '/ops/secrets.yaml', keys: ['litellm', 'key-2', '0'] }],
+      ['OP', { from: 'op', reference: 'op://Home Lab/LiteLLM/credentials/key' }],
+      [
+        'AZURE',
+        {
+          from: 'azure',
+          vault: 'kv-ops',
+          name: 'litellm-master-key',
+          endpoint: 'https://kv-ops.vault.azure.net',
+          audience: 'https://vault.azure.net',
+        },
+      ],
+      [
+        'CHINA',
+        {
+          from: 'azure',
+          vault: 'kv-ops',
+          name: 'a',
+          version: '4387e9f3d6e14c459867679a90fd0f79',
+          endpoint: 'https://127.0.0.1:8443',
+          audience: 'https://vault.azure.cn',
+        },
+      ],
+      ['VAULT', { from: 'vault', mount: 'secret', path: 'litellm/prod', field: 'key' }],
+      ['BAO', { from: 'vault', mount: 'kv/team', path: 'a', field: 'my key', address: 'http://bao:8200' }],
+      ['COMMAND', { from: 'command', argv: ['bws', 'secret', 'get', '4a b'] }],
+      ['OWN', { from: 'command', argv: ['/ops/bin/get'] }],
     ]),
     backends: [
       {
@@ -228,6 +266,7 @@ const defaults: Fabric = {
 
 const sentence = 'none: everyone who can connect is an administrator';
 const hidden = 'something else (not shown: it may be a secret)';
+const source = 'env:NAME, file:PATH, pass:NAME, sops:FILE#KEY.KEY, op://VAULT/ITEM/FIELD, or a mapping with azure, vault or command';
 const name = 'a host name (letters, digits, ".", "_" and "-", first a letter or digit)';
 const model = 'a model\'s name (letters, digits and any of "._:/@+-", first a letter or digit)';
 const path = 'an absolute path of letters, digits, ".", "_" and "-", without ".." or a slash at the end';
@@ -521,23 +560,13 @@ const bad: readonly (readonly [title: string, was: string, now: string, ...probl
     `f:5:11 litellm.listen: expected ${listen}, found "0.0.0.0:65536"`,
   ],
   // secrets
-  [
-    'a secret for its source',
-    'env:KEY',
-    'hunter2',
-    `f:7:25 litellm.secrets.LITELLM_MASTER_KEY: expected env:NAME or file:PATH, found ${hidden}`,
-  ],
-  [
-    'a number for a source',
-    'env:KEY',
-    '12345678',
-    `f:7:25 litellm.secrets.LITELLM_MASTER_KEY: expected env:NAME or file:PATH, found ${hidden}`,
-  ],
+  ['a secret for its source', 'env:KEY', 'hunter2', `f:7:25 litellm.secrets.LITELLM_MASTER_KEY: expected ${source}, found ${hidden}`],
+  ['a number for a source', 'env:KEY', '12345678', `f:7:25 litellm.secrets.LITELLM_MASTER_KEY: expected ${source}, found ${hidden}`],
   [
     'a mapping for a source',
     'env:KEY',
     '{"hunter2\\n": "hunter2\\n"}',
-    `f:7:25 litellm.secrets.LITELLM_MASTER_KEY: expected env:NAME or file:PATH, found ${hidden}`,
+    `f:7:26 litellm.secrets.LITELLM_MASTER_KEY: expected one of azure, vault, command, found ${hidden}`,
     `f:7:39 litellm.secrets.LITELLM_MASTER_KEY: expected one line of text, without control characters, found ${hidden}`,
   ],
   [
@@ -547,13 +576,104 @@ const bad: readonly (readonly [title: string, was: string, now: string, ...probl
     `f:5:15 litellm.master_key: expected the name of a secret in litellm.secrets, or "${sentence}", found ${hidden}`,
     `f:5:29 litellm.master_key: expected one line of text, without control characters, found ${hidden}`,
   ],
-  ['no source', 'env:KEY', '', 'f:7:25 litellm.secrets.LITELLM_MASTER_KEY: expected env:NAME or file:PATH, found nothing'],
+  ['no source', 'env:KEY', '', `f:7:25 litellm.secrets.LITELLM_MASTER_KEY: expected ${source}, found nothing`],
   [
-    'a home of somebody else',
+    'an entry of pass outside of its store',
     'env:KEY',
-    'file:~root/x',
-    `f:7:25 litellm.secrets.LITELLM_MASTER_KEY: expected env:NAME or file:PATH, found ${hidden}`,
+    'pass:../x',
+    `f:7:25 litellm.secrets.LITELLM_MASTER_KEY: expected ${source}, found ${hidden}`,
   ],
+  [
+    'an entry of pass that is a flag',
+    'env:KEY',
+    'pass:-c',
+    `f:7:25 litellm.secrets.LITELLM_MASTER_KEY: expected ${source}, found ${hidden}`,
+  ],
+  [
+    'a file of sops without a key',
+    'env:KEY',
+    'sops:secrets.yaml',
+    `f:7:25 litellm.secrets.LITELLM_MASTER_KEY: expected ${source}, found ${hidden}`,
+  ],
+  [
+    'an item of 1Password without a field',
+    'env:KEY',
+    'op://vault/item',
+    `f:7:25 litellm.secrets.LITELLM_MASTER_KEY: expected ${source}, found ${hidden}`,
+  ],
+  [
+    'no kind of source',
+    'env:KEY',
+    '{}',
+    `f:7:25 litellm.secrets.LITELLM_MASTER_KEY: expected one of azure, vault, command, found ${hidden}`,
+  ],
+  [
+    'an unknown kind of source',
+    'env:KEY',
+    '{ bitwarden: hunter2 }',
+    `f:7:27 litellm.secrets.LITELLM_MASTER_KEY: expected one of azure, vault, command, found ${hidden}`,
+  ],
+  [
+    'two kinds of source',
+    'env:KEY',
+    '{ command: [a], vault: { path: a, field: b } }',
+    `f:7:25 litellm.secrets.LITELLM_MASTER_KEY: expected one of azure, vault, command, found ${hidden}`,
+  ],
+  [
+    'a vault of no name',
+    'env:KEY',
+    '{ azure: { vault: k_v, name: a } }',
+    `f:7:43 litellm.secrets.LITELLM_MASTER_KEY.azure.vault: expected a vault's name (3 to 24 letters, digits and "-", first a letter), found ${hidden}`,
+  ],
+  [
+    'an unknown part of a source',
+    'env:KEY',
+    '{ azure: { vault: kv-ops, name: a, versoin: b } }',
+    `f:7:60 litellm.secrets.LITELLM_MASTER_KEY.azure: expected one of vault, name, version, endpoint, cloud, found ${hidden} (did you mean "version"?)`,
+  ],
+  [
+    'an endpoint in clear text',
+    'env:KEY',
+    '{ azure: { vault: kv-ops, name: a, endpoint: "http://kv.example" } }',
+    `f:7:70 litellm.secrets.LITELLM_MASTER_KEY.azure.endpoint: expected an https address, such as https://kv-ops.vault.azure.net, found ${hidden}`,
+  ],
+  [
+    'an unknown cloud',
+    'env:KEY',
+    '{ azure: { vault: kv-ops, name: a, cloud: China } }',
+    `f:7:67 litellm.secrets.LITELLM_MASTER_KEY.azure.cloud: expected AzureCloud, AzureChinaCloud, AzureUSGovernment or AzureBleuCloud, found ${hidden}`,
+  ],
+  [
+    'a vault without a field',
+    'env:KEY',
+    '{ vault: { path: a } }',
+    `f:7:27 litellm.secrets.LITELLM_MASTER_KEY.vault.field: expected the name of a field of the secret, found nothing`,
+  ],
+  [
+    'a path that leads elsewhere',
+    'env:KEY',
+    '{ vault: { path: a/../b, field: c } }',
+    `f:7:42 litellm.secrets.LITELLM_MASTER_KEY.vault.path: expected the path of a secret below its mount, such as litellm/prod, found ${hidden}`,
+  ],
+  [
+    'a command for a shell',
+    'env:KEY',
+    '{ command: "echo hunter2" }',
+    `f:7:36 litellm.secrets.LITELLM_MASTER_KEY.command: expected a list: the program and its arguments, each a word of its own, found ${hidden}`,
+  ],
+  [
+    'no command',
+    'env:KEY',
+    '{ command: [] }',
+    `f:7:36 litellm.secrets.LITELLM_MASTER_KEY.command: expected the program, and its arguments, found ${hidden}`,
+  ],
+  [
+    'a number in a command',
+    'env:KEY',
+    '{ command: [a, 5] }',
+    `f:7:40 litellm.secrets.LITELLM_MASTER_KEY.command[1]: expected a word of the command, found ${hidden}`,
+  ],
+  ['a home of somebody else', 'env:KEY', 'file:~root/x', `f:7:25 litellm.secrets.LITELLM_MASTER_KEY: expected ${source}, found ${hidden}`],
   [
     'a path with a control character',
     'env:KEY',

@@ -19,7 +19,7 @@ import {
   schemaFaults,
   show,
 } from './problems.ts';
-import { backendName, type Draft, fileSchema, hostName, modelName, noMasterKey, secretName } from './schema.ts';
+import { AZURE_CLOUDS, backendName, type Draft, fileSchema, hostName, modelName, noMasterKey, secretName } from './schema.ts';
 
 export { type Problem, problemText } from './problems.ts';
 
@@ -196,11 +196,19 @@ const isPlainKey = ([top, section, ...rest]: Path, value: unknown) =>
   /(?:^|_)(?:api_?key|master_key|salt_key|password|secret|token)$/i.test(String(rest.at(-1))) &&
   !/^(?:os\.environ\/.*|none|dummy|)$/.test(value);
 
+/** The keys that a secret's source may have: what else stands there may be a secret. */
+const SOURCE_PARTS: ReadonlySet<PropertyKey> = new Set(
+  'azure vault command name version endpoint cloud path field mount address'.split(' '),
+);
+
 /** `litellm.backends.vllm.models[0].id`, `litellm.aliases["a/b"]`. What may be a secret is left out. */
 function pathText(path: Path): string {
   const [, section, name] = path;
   const depth = section === 'backends' ? 4 : section === 'secrets' && secretName.safeParse(name).success ? 3 : 2;
-  const shown = isSecret(path) ? path.slice(0, depth) : path;
+  const parts = path.slice(depth).findIndex((segment) => typeof segment !== 'number' && !SOURCE_PARTS.has(segment));
+  const shown = !isSecret(path)
+    ? path
+    : path.slice(0, depth === 3 && section === 'secrets' ? (parts < 0 ? undefined : depth + parts) : depth);
   return plainPathText(shown);
 }
 
@@ -250,9 +258,31 @@ function meantHost(
 /** A path as fabric.yaml means it: relative to the file's folder. */
 const besides = (file: string, path: string): string => (isAbsolute(path) || path.startsWith('~/') ? path : join(dirname(file), path));
 
-function meantSource(source: string, file: string): SecretSource {
-  if (source.startsWith('env:')) return { from: 'env', name: source.slice('env:'.length) };
-  return { from: 'file', path: besides(file, source.slice('file:'.length)) };
+function meantSource(source: NonNullable<Draft['litellm']['secrets']>[string], file: string): SecretSource {
+  if (typeof source === 'string') return meantText(source, file);
+  if (source.azure !== undefined) {
+    const { vault, name, version, endpoint, cloud = 'AzureCloud' } = source.azure;
+    const dns = AZURE_CLOUDS[cloud];
+    const place = { vault, name, ...(version === undefined ? {} : { version }) };
+    return { from: 'azure', ...place, endpoint: endpoint ?? `https://${vault}.${dns}`, audience: `https://${dns}` };
+  }
+  if (source.vault !== undefined) {
+    const { mount = 'secret', path, field, address } = source.vault;
+    return { from: 'vault', mount, path, field, ...(address === undefined ? {} : { address }) };
+  }
+  const [program = '', ...rest] = source.command ?? [];
+  // A path is relative to the file's folder, as elsewhere; a bare name is looked up in PATH.
+  return { from: 'command', argv: [program.includes('/') ? besides(file, program) : program, ...rest] };
+}
+
+function meantText(source: string, file: string): SecretSource {
+  const rest = source.slice(source.indexOf(':') + 1);
+  if (source.startsWith('env:')) return { from: 'env', name: rest };
+  if (source.startsWith('file:')) return { from: 'file', path: besides(file, rest) };
+  if (source.startsWith('pass:')) return { from: 'pass', name: rest };
+  if (source.startsWith('op:')) return { from: 'op', reference: source };
+  const hash = rest.lastIndexOf('#');
+  return { from: 'sops', path: besides(file, rest.slice(0, hash)), keys: rest.slice(hash + 1).split('.') };
 }
 
 function meantN8n({ host, container, unit, env_file, url, webhooks, proxies }: NonNullable<Draft['n8n']>): N8n {

@@ -78,9 +78,22 @@ export const wrong = (path: Path, expected: string, found: unknown, more: More =
   return { path, of, message: `expected ${expected}, found ${shown}${after}` };
 };
 
+type Issue = z.ZodError['issues'][number];
+/** z.json() takes no message. */
+const isJson = (issue: Issue): boolean => issue.code === 'invalid_union' && issue.message === 'Invalid input';
+/** What may be a text or a mapping, and is a mapping: what is wrong inside of it. */
+const meantBranch = (data: unknown, issue: Issue): readonly Issue[] =>
+  issue.code !== 'invalid_union' || isJson(issue) || !isMapping(get(data, issue.path))
+    ? [issue]
+    : (issue.errors[1] ?? []).map((one) => ({ ...one, path: [...issue.path, ...one.path] }));
+
 /** Where the data is unlike its schema. `under`: where in the file the data stands. */
 export function* schemaFaults(data: unknown, error: z.ZodError | undefined, wrong: Wrong, under: Path = []): Generator<Fault> {
-  for (const issue of error?.issues ?? []) {
+  const issues = (error?.issues ?? []).flatMap((one) => meantBranch(data, one));
+  const unknown = new Set(issues.filter(({ code }) => code === 'unrecognized_keys').map(({ path }) => pathText(path)));
+  for (const issue of issues) {
+    // A mapping with a mistyped key lacks the right one: one mistake.
+    if (issue.code === 'custom' && unknown.has(pathText(issue.path))) continue;
     const path = [...under, ...issue.path];
     if (issue.code === 'unrecognized_keys') {
       const known = issue.message.split(', ');
@@ -88,7 +101,7 @@ export function* schemaFaults(data: unknown, error: z.ZodError | undefined, wron
     } else {
       const known = issue.code === 'invalid_value' ? issue.values.map(String) : [];
       const meant: unknown = issue.code === 'custom' ? issue.params?.['meant'] : undefined;
-      const expected = issue.code === 'invalid_union' ? 'what JSON can hold' : issue.message; // z.json() takes no message
+      const expected = isJson(issue) ? 'what JSON can hold' : issue.message;
       yield wrong(path, expected, get(data, issue.path), { known, ...(typeof meant === 'string' ? { meant } : {}) });
     }
   }

@@ -147,6 +147,70 @@ const backend = mapping({
   models: z.array(model, 'a list of models').min(1, 'at least one model'),
 });
 
+/** The suffix of a vault's host, which is the audience of its tokens as well: `az cloud list --query '[].suffixes.keyvaultDns'`. */
+export const AZURE_CLOUDS = {
+  AzureCloud: 'vault.azure.net',
+  AzureChinaCloud: 'vault.azure.cn',
+  AzureUSGovernment: 'vault.usgovcloudapi.net',
+  AzureBleuCloud: 'vault.sovcloud-api.fr',
+} as const;
+export const azureCloud = choice('AzureCloud', 'AzureChinaCloud', 'AzureUSGovernment', 'AzureBleuCloud');
+
+const expectedEndpoint = 'an https address, such as https://kv-ops.vault.azure.net';
+const endpoint = z
+  .string(expectedEndpoint)
+  // A token goes there: in clear text to this machine alone.
+  .refine((it) => /^(?:https:\/\/|http:\/\/(?:127\.0\.0\.1|localhost|\[::1\])[:/])[^@?#]+$/.test(it) && isUrl(it), expectedEndpoint)
+  .transform((it) => it.replace(/\/+$/, ''));
+
+// Key Vault's own rules for names: https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules
+const azureSource = mapping({
+  vault: text('a vault\'s name (3 to 24 letters, digits and "-", first a letter)', /^[A-Za-z](?:-?[A-Za-z0-9]){2,23}$/).refine(
+    (it) => it.length <= 24,
+    'a vault\'s name (3 to 24 letters, digits and "-", first a letter)',
+  ),
+  name: text('a secret\'s name there (letters, digits and "-")', /^[A-Za-z0-9-]{1,127}$/),
+  version: text('a version (32 digits and letters a to f)', /^[0-9a-f]{32}$/).optional(),
+  endpoint: endpoint.optional(),
+  cloud: azureCloud.optional(),
+});
+
+const vaultPath = (expected: string) =>
+  text(expected, /^(?!.*\/\/)(?!(?:.*\/)?\.\.?(?:\/|$))[^\p{Cc}\s/?#%](?:[^\p{Cc}?#%]*[^\p{Cc}\s/?#%])?$/u);
+const vaultSource = mapping({
+  path: vaultPath('the path of a secret below its mount, such as litellm/prod'),
+  field: text('the name of a field of the secret', /^\P{Cc}+$/u),
+  mount: vaultPath('where the engine is mounted, such as secret').optional(),
+  address: z
+    .string('an http or https address, such as https://vault.example.net:8200')
+    .refine((it) => !/[@?#]/.test(it) && isUrl(it), 'an http or https address, such as https://vault.example.net:8200')
+    .transform((it) => it.replace(/\/+$/, '').replace(/\/v1$/, ''))
+    .optional(),
+});
+
+/** The kinds of source that have parts, by the key that says which it is. */
+const sourceOfParts = mapping({
+  azure: azureSource.optional(),
+  vault: vaultSource.optional(),
+  command: z
+    .array(text('a word of the command', /^[^\0]*$/), 'a list: the program and its arguments, each a word of its own')
+    .min(1, 'the program, and its arguments')
+    .refine((words) => /^(?!~(?!\/))[^\s]/.test(words[0] ?? ''), 'the program first: its name or its path')
+    .optional(),
+}).refine((parts) => Object.values(parts).filter((one) => one !== undefined).length === 1, 'one of azure, vault, command');
+
+const FILE = '(?!~(?!\\/))\\P{Cc}+';
+const SOURCE = [
+  'env:[A-Za-z_][A-Za-z0-9_]*',
+  `file:${FILE}`,
+  'pass:(?![-/])(?!(?:.*\\/)?\\.\\.?(?:\\/|$))\\P{Cc}*[^\\p{Cc}/]', // pass itself refuses to leave its store
+  `sops:${FILE}#[A-Za-z0-9_-]+(?:\\.[A-Za-z0-9_-]+)*`,
+  'op:\\/\\/[^\\p{Cc}/]+(?:\\/[^\\p{Cc}/]+){2,3}',
+];
+const expectedSource =
+  'env:NAME, file:PATH, pass:NAME, sops:FILE#KEY.KEY, op://VAULT/ITEM/FIELD, or a mapping with azure, vault or command';
+const source = z.union([text(expectedSource, new RegExp(`^(?:${SOURCE.join('|')})$`, 'u')), sourceOfParts], expectedSource);
+
 const litellm = mapping({
   host: hostName,
   directory: directory.optional(),
@@ -157,7 +221,7 @@ const litellm = mapping({
   reachable_from: vantages.optional(),
   unreachable_from: vantages.optional(),
   master_key: z.string(`the name of a secret in litellm.secrets, or "${noMasterKey}"`).optional(),
-  secrets: named(text('env:NAME or file:PATH', /^(?:env:[A-Za-z_][A-Za-z0-9_]*|file:(?!~(?!\/))\P{Cc}+)$/u)).nullish(),
+  secrets: named(source).nullish(),
   backends: named(backend),
   aliases: named(modelName).nullish(),
   config: z.record(z.string(), z.json(), 'a mapping').nullish(),
