@@ -42,6 +42,7 @@ const lines = image(
       key: env['LITELLM_MASTER_KEY'] ?? 'sk-abc',
       complete: complete ?? some ?? [],
       wait: calls?.[0] ?? 0,
+      least: calls?.[1] ?? 0,
     })),
   ),
 );

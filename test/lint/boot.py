@@ -4,7 +4,7 @@ Root, in a copy of the lab's image (test/lint/image.sh). LiteLLM is imported onc
 command line, `litellm --config config.yaml`, in a network of its own (loopback alone), so nothing leaves and no port is shared. With
 --whole each one is a new process, as in a container: slower, and the same in all that is compared (that is what it is for).
 
-stdin   [{"name", "config", "env": {}, "files": {}, "key": "", "complete": [model], "wait": seconds}]
+stdin   [{"name", "config", "env": {}, "files": {}, "key": "", "complete": [model], "wait": seconds, "least": completions}]
 stdout  {"name", "exit": code or null, "seconds", "log", "open": status without a key,
          "models": [...] with the key, "completions": [[status, text]], "ollama": was `ollama serve` run, "backend": [request line],
          "params": {model: litellm_params as /model/info shows them}}
@@ -104,6 +104,11 @@ class Forked:
         os.kill(self.pid, signal.SIGKILL)
 
 
+def served(path):
+    with open(path, errors="replace") as file:
+        return file.read().count("POST /v1/chat/completions 200")
+
+
 def examine(case, folder):
     os.unshare(os.CLONE_NEWNET)
     loopback_up()
@@ -140,6 +145,9 @@ def examine(case, folder):
             ask("/v1/chat/completions", key, {"model": model, "messages": [{"role": "user", "content": "hello"}]}) for model in case.get("complete", [])
         ]
         time.sleep(case.get("wait", 0))
+        # A busy machine is slow to start a sweep.
+        while time.monotonic() - start < 90 and served(f"{folder}/backend") < case.get("least", 0):
+            time.sleep(0.2)
     result["exit"] = proxy.poll()
     if result["exit"] is None:
         proxy.kill()
