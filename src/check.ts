@@ -88,5 +88,7 @@ export interface Report {
   readonly results: readonly Result[];
 }
 
+/** One of the user's own, from `rex/` beside fabric.yaml. */
+export const isOwn = (id: string): boolean => id.startsWith('rex/');
 export const defineCheck = (check: Check): Check => check;
 export const resultId = (check: Check | CheckId, subject: string): ResultId => `${typeof check === 'string' ? check : check.id}@${subject}`;

@@ -10,8 +10,8 @@ export interface Remedy {
   readonly mended: readonly ResultId[];
   /** In the order of the findings; what several ask for is done once, after the last that asks for it. */
   readonly steps: readonly Exclude<Step, { readonly do: 'gate' }>[];
-  /** A deployment is part of it. */
-  readonly deploy: boolean;
+  /** Those that a deployment is to mend. */
+  readonly deploy: readonly ResultId[];
   /** What is left to do by hand, by result. */
   readonly byHand: readonly { readonly result: Result; readonly findings: readonly Finding[] }[];
 }
@@ -29,7 +29,7 @@ export const remedy = ({ results }: Report, chosen: (result: Result) => boolean)
   return {
     mended: found.filter(({ findings }) => findings.every(({ fix }) => fix !== undefined)).map(({ id }) => id),
     steps: steps.filter((_, n) => texts.lastIndexOf(texts[n] ?? '') === n),
-    deploy: fixes.includes('deploy'),
+    deploy: found.filter(({ findings }) => findings.some(({ fix }) => fix === 'deploy')).map(({ id }) => id),
     byHand: found.flatMap((result) => {
       const left = result.findings.filter(({ fix }) => fix === undefined);
       return left.length === 0 ? [] : [{ result, findings: left }];

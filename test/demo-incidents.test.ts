@@ -3,7 +3,7 @@ import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { type Host, startHost } from './demo/host.ts';
+import { type Host, hostsYaml, startHost } from './demo/host.ts';
 import { handMade, NO_POLLER, poller, runbook, UNTIL_ALIVE, UNTIL_POLLED } from './demo/runbook.ts';
 
 const BIN = join(import.meta.dirname, '../bin/fabric.js');
@@ -22,13 +22,10 @@ const root = async (script: string): Promise<string> => {
 };
 /** What fails, with what was seen. */
 const failing = async (): Promise<ReadonlyMap<string, string>> => {
-  const { port, hostKey, identity, user } = host.login;
   const file = join(host.scratch, 'fabric.yaml');
   writeFileSync(
     file,
-    `hosts:
-  akira: { address: 127.0.0.1, port: ${port}, user: ${user}, client: ssh2, hostKey: "${hostKey}", identity: ${identity} }
-litellm:
+    `${hostsYaml(host.login)}litellm:
   host: akira
   image: ghcr.io/berriai/litellm:v1.109.1
   secrets:

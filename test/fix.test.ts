@@ -6,7 +6,7 @@ import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Check, defineCheck, type Finding, type Fix, type Result, resultId } from '../src/check.ts';
 import { remedy } from '../src/remedy.ts';
-import { type Host, startHost } from './demo/host.ts';
+import { type Host, hostsYaml, startHost } from './demo/host.ts';
 import { runbook, UNTIL_ALIVE } from './demo/runbook.ts';
 
 const BIN = join(import.meta.dirname, '../bin/fabric.js');
@@ -43,12 +43,9 @@ beforeAll(async () => {
   await root(`${runbook(KEY)}\n${UNTIL_ALIVE}`);
   folder = join(host.scratch, 'operator');
   mkdirSync(folder);
-  const { port, hostKey, identity, user } = host.login;
   writeFileSync(
     join(folder, 'fabric.yaml'),
-    `hosts:
-  akira: { address: 127.0.0.1, port: ${port}, user: ${user}, client: ssh2, hostKey: "${hostKey}", identity: ${identity} }
-litellm:
+    `${hostsYaml(host.login)}litellm:
   host: akira
   image: ghcr.io/berriai/litellm:v1.109.1
   secrets:
@@ -180,15 +177,15 @@ const titles = (results: readonly Result[]) => {
   return [steps.map((step) => (step.do === 'run' ? step.title : '')), mended, byHand.map(({ result }) => result.subject), deploy];
 };
 test.each<[string, readonly Result[], ReturnType<typeof titles>]>([
-  ['its own steps', [failed('a', [run('stop')])], [['stop'], ['host/x@a'], [], false]],
+  ['its own steps', [failed('a', [run('stop')])], [['stop'], ['host/x@a'], [], []]],
   [
     'a restart that two want comes once, last',
     [failed('a', [run('edit'), run('restart')]), failed('b', [run('more'), run('restart')])],
-    [['edit', 'more', 'restart'], ['host/x@a', 'host/x@b'], [], false],
+    [['edit', 'more', 'restart'], ['host/x@a', 'host/x@b'], [], []],
   ],
-  ['half of it is left to a person', [failed('a', [run('stop')], undefined)], [['stop'], [], ['a'], false]],
-  ['a deployment', [failed('a', 'deploy'), failed('b', 'deploy')], [[], ['host/x@a', 'host/x@b'], [], true]],
-  ['an echo goes with its cause', [{ id: 'host/x@a', check, subject: 'a', status: 'blocked', by: 'host/x@b' }], [[], [], [], false]],
+  ['half of it is left to a person', [failed('a', [run('stop')], undefined)], [['stop'], [], ['a'], []]],
+  ['a deployment', [failed('a', 'deploy'), failed('b', 'deploy')], [[], ['host/x@a', 'host/x@b'], [], ['host/x@a', 'host/x@b']]],
+  ['an echo goes with its cause', [{ id: 'host/x@a', check, subject: 'a', status: 'blocked', by: 'host/x@b' }], [[], [], [], []]],
 ])('remedy: %s', (_, results, expected) => {
   expect(titles(results)).toEqual(expected);
 });

@@ -4,10 +4,11 @@ import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { beforeEach, expect, test, vi } from 'vitest';
-import { asDeclared } from '../src/check.ts';
+import { asDeclared, isOwn } from '../src/check.ts';
 import { entries } from '../src/checks/entries.ts';
 import { readBook } from '../src/commands/book.ts';
 import { filesOf } from '../src/commands/own-files.ts';
+import { recordingsFolder } from '../src/commands/recordings.ts';
 import { Refusal } from '../src/errors.ts';
 import { examine, needsOf } from '../src/examine.ts';
 import { loadFabric } from '../src/fabric/find.ts';
@@ -110,11 +111,11 @@ test('a recording is a folder of fixtures: judged again by the entry, with --con
   });
   // What `rex test` does with them.
   const fabric = loadFabric(config, (file) => readFileSync(file, 'utf8'));
-  const { checks, entries: all, fixtures } = await readBook(fabric);
+  const { checks, entries: all } = await readBook(fabric);
   expect(all.at(-1)).toMatchObject({ id: 'REX-41', sources: ['rex/REX-41.md'] });
   const check = checks.find(({ id }) => id === 'rex/REX-41');
-  const folder = fixtures.get('rex/REX-41');
-  if (!check || folder === undefined) throw new Error('there is no such check');
+  const folder = recordingsFolder('rex/REX-41', fabric);
+  if (!check) throw new Error('there is no such check');
   expect(folder).toBe(join(REX, 'REX-41'));
   const verdicts = ['before', 'after'].map((moment) => {
     const then = fabricOf(readFileSync(join(folder, moment, 'fabric.yaml'), 'utf8'));
@@ -380,7 +381,7 @@ test('without a folder rex/, and without a fabric.yaml, the book is fabric’s o
   rmSync(REX, { recursive: true });
   const own = await readBook(null);
   expect(await book()).toEqual(own);
-  expect(own.fixtures.size).toBe(0);
+  expect(own.checks.filter(({ id }) => isOwn(id))).toEqual([]);
 });
 
 test('every example of the page is an entry, and its check can be asked', () => {

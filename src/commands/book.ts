@@ -1,6 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { asDeclared, type Book, type Check, type CheckId, type Entry } from '../check.ts';
+import { asDeclared, type Book, type Check, type Entry } from '../check.ts';
 import { entries } from '../checks/entries.ts';
 import { checks } from '../checks/index.ts';
 import { Refusal } from '../errors.ts';
@@ -10,20 +10,12 @@ import { nearest } from '../nearest.ts';
 import type { RexId } from '../own/check.ts';
 import { filesOf, readable } from './own-files.ts';
 
-/** What a run knows, and where the user's own entries keep their proofs. */
-export interface OwnBook extends Book {
-  /** For each of the user's own checks, the folder that holds `before` and `after`. It may not be there yet. */
-  readonly fixtures: ReadonlyMap<CheckId, string>;
-}
-
 /** What this run knows: fabric's own checks and entries, and those in `rex/` beside fabric.yaml. `null`: without a fabric.yaml. */
-export const readBook = async (fabric: Fabric | null): Promise<OwnBook> => {
+export const readBook = async (fabric: Fabric | null): Promise<Book> => {
   const own = fabric === null || !existsSync(join(dirname(fabric.file), 'rex')) ? [] : await readOwn(fabric);
-  const all = [...checks, ...own.flatMap((one) => one.checks)];
   return {
-    checks: all,
+    checks: [...checks, ...own.flatMap((one) => one.checks)],
     entries: [...entries, ...own.map(({ entry }) => entry)],
-    fixtures: new Map(own.flatMap((one) => one.checks.map(({ id }) => [id, join(dirname(fabric?.file ?? ''), id)]))),
   };
 };
 

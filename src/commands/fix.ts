@@ -1,4 +1,4 @@
-import { asDeclared, type Book, type Report, type Result, resultId } from '../check.ts';
+import { asDeclared, type Book, isOwn, type Report, type Result, type ResultId, resultId } from '../check.ts';
 import { Refusal } from '../errors.ts';
 import { gateList, type Plan, type Step } from '../plan.ts';
 import { isNamed, type Remedy, remedy } from '../remedy.ts';
@@ -46,15 +46,16 @@ const mend = async (session: Session, names: readonly string[], options: FixOpti
   const chosen = (result: Result): boolean => options.all || names.some((name) => isNamed(result, name));
   const found = remedy(before, chosen);
   const unknown = before.results.filter((result) => result.status === 'unknown' && chosen(result));
-  const deployment = found.deploy ? await deploymentOf(session, options, book) : { plan: [], keyring };
+  const deployment = found.deploy.length > 0 ? await deploymentOf(session, options, book) : { plan: [], keyring };
   const steps: Plan = [...deployment.plan, ...found.steps];
-  const plan: Plan = steps.length === 0 ? [] : [...steps, gate(steps, before, found)];
+  /** A deployment was asked for, and has nothing to change. */
+  const idle = deployment.plan.length === 0 ? found.deploy : [];
+  const mended = found.mended.filter((id) => !idle.includes(id));
+  const plan: Plan = steps.length === 0 ? [] : [...steps, gate(steps, before, mended)];
   const purpose = { verb: 'fix this', checks: book.checks, keepsReplaced: true };
   const outcome: Outcome = plan.length === 0 ? { is: 'nothing' } : await change(session, plan, deployment.keyring, options, purpose);
   if (outcome.is === 'done') remember(session, plan);
-  /** A deployment was asked for, and has nothing to change. */
-  const idle = plan.length === 0 ? found.mended : [];
-  if (options.format === 'json') process.stdout.write(`${JSON.stringify(fixJson(plan, outcome, found), null, 2)}\n`);
+  if (options.format === 'json') process.stdout.write(`${JSON.stringify(fixJson(plan, outcome, mended, found), null, 2)}\n`);
   else process.stdout.write(`${left(found)}${idle.map((id) => `by hand  ${visible(id)}: a deployment would change nothing\n`).join('')}`);
   const rest = found.byHand.length + idle.length;
   if (options.format === 'human') {
@@ -96,12 +97,12 @@ const deploymentOf = async (session: Session, options: FixOptions, { checks }: B
 };
 
 /** The findings' own checks decide, and nothing else may be worse. */
-const gate = (steps: Plan, before: Report, { mended }: Remedy): Step => ({
+const gate = (steps: Plan, before: Report, mended: readonly ResultId[]): Step => ({
   do: 'gate',
   host: steps[0]?.host ?? '',
   title: mended.length === 0 ? 'nothing is worse' : `${mended.join(', ')} ${mended.length === 1 ? 'holds' : 'hold'}; nothing else is worse`,
   // A user's own checks take no fix of something else back.
-  ...gateList({ ...before, results: before.results.filter(({ id }) => !id.startsWith('rex/') || mended.includes(id)) }, mended),
+  ...gateList({ ...before, results: before.results.filter(({ id }) => !isOwn(id) || mended.includes(id)) }, mended),
   hopeless: [],
   withinSeconds: 60,
 });
@@ -117,7 +118,7 @@ const left = ({ byHand: rest }: Remedy): string =>
     .join('');
 
 /** `fabric.fix/1` */
-const fixJson = (plan: Plan, outcome: Outcome, { mended, byHand: rest }: Remedy) => ({
+const fixJson = (plan: Plan, outcome: Outcome, mended: readonly ResultId[], { byHand: rest }: Remedy) => ({
   schema: 'fabric.fix/1',
   outcome: outcome.is,
   why: 'why' in outcome ? outcome.why : null,

@@ -1,8 +1,8 @@
-import { mkdirSync, readFileSync } from 'node:fs';
+import { readFileSync } from 'node:fs';
 import type { Report } from '../check.ts';
 import { type Ledger, ledgerText, noted, readLedger } from '../ledger.ts';
 import { visible } from '../shell.ts';
-import { stateFolder, stateName, writeWhole } from './own-state.ts';
+import { stateName, writeWhole } from './own-state.ts';
 
 const path = (file: string): string => `${stateName(file)}.ledger`;
 
@@ -21,7 +21,6 @@ export const recallLedger = (file: string): Ledger => {
  */
 export const keepLedger = (file: string, report: Report, { silent = false }: { readonly silent?: boolean } = {}): void => {
   try {
-    mkdirSync(stateFolder(), { recursive: true, mode: 0o700 });
     writeWhole(path(file), ledgerText(noted(recallLedger(file), report)));
   } catch (error) {
     const why = error instanceof Error ? error.message : String(error);

@@ -2,7 +2,7 @@
 // id, `before`, `after`, and more of each behind a dash: `before-no-firewall`. Each holds fabric.yaml and one VANTAGE.evidence a vantage.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import type { CheckId } from '../check.ts';
+import { type CheckId, isOwn } from '../check.ts';
 import { Refusal } from '../errors.ts';
 import { loadFabric } from '../fabric/find.ts';
 import type { Fabric } from '../fabric.ts';
@@ -17,7 +17,7 @@ const FIXTURES = join(packageRoot(import.meta.dirname), 'fixtures');
 
 /** Where that check's recordings are. `fabric`: the user's. */
 export const recordingsFolder = (id: CheckId, fabric: Fabric | null): string =>
-  id.startsWith('rex/') && fabric ? join(dirname(fabric.file), id) : join(FIXTURES, id);
+  isOwn(id) && fabric ? join(dirname(fabric.file), id) : join(FIXTURES, id);
 
 const isMoment = (name: string): name is Moment => /^(?:before|after)(?:-.+)?$/.test(name);
 

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import type { Book, Check } from '../check.ts';
+import { type Book, type Check, isOwn } from '../check.ts';
 import { covered } from '../coverage.ts';
 import { Refusal } from '../errors.ts';
 import { checksNamed, lookUp, rexId } from '../lookup.ts';
@@ -67,8 +67,7 @@ export const rexTest = async (names: readonly string[], options: RexOptions): Pr
   const alternatives = alternativesOf(all.flatMap(({ recorded }) => recorded.flatMap(({ vantages }) => vantages)));
   const chosen = names.length === 0 ? book.checks : chosenOf(book, names);
   // Only a user's own may come without recordings, and then it is no proof, and no failure.
-  const bare = (check: Check): boolean =>
-    check.id.startsWith('rex/') && all.every((one) => one.check !== check || one.recorded.length === 0);
+  const bare = (check: Check): boolean => isOwn(check.id) && all.every((one) => one.check !== check || one.recorded.length === 0);
   const proofs = all
     .filter(({ check }) => chosen.includes(check) && !bare(check))
     .map(({ check, recorded }) => prove(check, recorded, alternatives));

@@ -1,5 +1,5 @@
 // `fabric fix --undo`. What was done is kept on this machine; the files that it replaced, on the hosts.
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { takeBack } from '../apply.ts';
 import { Refusal } from '../errors.ts';
 import type { HostName } from '../fabric.ts';
@@ -15,7 +15,7 @@ import { journal } from '../state.ts';
 import { withBecome } from './become.ts';
 import { byHand, type ChangeOptions, confirmed, hostsOf, locked, type Outcome, outcomeCode } from './change.ts';
 import { Interrupted } from './interrupted.ts';
-import { stateFolder, stateName, writeWhole } from './own-state.ts';
+import { stateName, writeWhole } from './own-state.ts';
 import { progress } from './progress.ts';
 import { certain, type Session } from './session.ts';
 
@@ -36,7 +36,6 @@ const place = (session: Session): string => `${stateName(session.fabric.file)}.f
 export const remember = (session: Session, plan: Plan): void => {
   const last: LastFix = { schema: 'fabric.fix/1', run: session.run, by: session.by, at: session.now(), plan };
   try {
-    mkdirSync(stateFolder(), { recursive: true, mode: 0o700 });
     writeWhole(place(session), JSON.stringify(last));
   } catch (error) {
     process.stderr.write(`fabric: this fix is done, and --undo will not know of it: ${visible(String(error))}\n`);

@@ -42,6 +42,10 @@ const scratchFolder = (): string => {
   return mkdtempSync(join(/^[\w./-]+$/.test(base) ? base : '/tmp', 'fabric-demo-'));
 };
 
+/** `hosts:` of a fabric.yaml with the simulated host. */
+export const hostsYaml = ({ port, hostKey, identity, user }: Login): string =>
+  `hosts:\n  akira: { address: 127.0.0.1, port: ${port}, user: ${user}, client: ssh2, hostKey: "${hostKey}", identity: ${identity} }\n`;
+
 export interface Wishes {
   /** What its resolver knows. */
   readonly names?: ReadonlyMap<string, string>;
