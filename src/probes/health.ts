@@ -116,7 +116,7 @@ export const healthCallers = ({ litellm }: Fabric): Probe<readonly Caller[]> => 
         `  systemctl show '*.service' $(printf '%s\\n' "$timers" | cut -f1) -p Id,ActiveState,ExecStart 2>/dev/null | awk ${quote(SERVICES)} | while IFS="$tab" read -r i a x; do`,
         // A container's own health check: told above.
         '    case $x in *--health-cmd*|*"podman healthcheck run"*) continue;; esac',
-        // Most services call nothing: what a shell can see by itself starts no process.
+        // Most services call nothing: what the shell sees by itself needs no awk.
         '    u=; s=; z=; case $x in */health*) u=$(printf "%s\\n" "$x" | hits "$ours"); u=${u#*"$tab"};; esac',
         '    case $x in *sleep*) z=$(printf "%s\\n" "$x" | sed -n "s/.*sleep  *\\([0-9][0-9]*\\).*/\\1/p");; esac',
         '    if [ -z "$u" ]; then r=$(scripts $x); { read -r s; read -r u; read -r z; } <<EOF\n$r\nEOF\n    fi',
