@@ -31,7 +31,7 @@ const sources = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter((
 const layer = (file: string): string =>
   file === 'main.ts' || file === 'index.ts' ? file.slice(0, -'.ts'.length) : file.includes('/') ? (file.split('/')[0] ?? '') : 'core';
 const imports = (file: string): readonly string[] =>
-  [...readFileSync(join(SRC, file), 'utf8').matchAll(/(?:\bfrom|import\()\s*'([^']+)'/g)].flatMap(([, target]) =>
+  [...readFileSync(join(SRC, file), 'utf8').matchAll(/(?:\bfrom |import\()'([^']+)'/g)].flatMap(([, target]) =>
     target === undefined ? [] : [target],
   );
 
