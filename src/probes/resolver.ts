@@ -192,3 +192,17 @@ export const repeated = (at: Vantage, name: string): Probe<Repeated | null> => (
     };
   },
 });
+
+/** Whether its applications get to systemd-resolved: by nsswitch.conf, or by the stub that resolv.conf names. */
+export const throughResolved = ({ links, servers, throughResolve, system }: Resolvers): boolean =>
+  system === 'Linux' && links !== null && (throughResolve || servers.some((one) => one === '127.0.0.53' || one === '127.0.0.54'));
+
+/** The links that a name is asked of: those with the longest domain that covers it, else the default ones (resolved.conf(5), Domains=). */
+export const askedFor = (links: readonly Link[], name: string): readonly Link[] => {
+  const covers = (domain: string): boolean => domain === '.' || name === domain || name.endsWith(`.${domain}`);
+  const length = (domain: string): number => (domain === '.' ? 0 : domain.length);
+  const best = links.flatMap(({ domains }) => domains.filter(covers).map(length)).toSorted((a, b) => b - a)[0];
+  const able = links.filter(({ servers }) => servers.length > 0);
+  if (best === undefined) return able.filter((link) => link.default);
+  return able.filter(({ domains }) => domains.some((domain) => covers(domain) && length(domain) === best));
+};
