@@ -1,4 +1,4 @@
-import type { HostName } from './fabric.ts';
+import type { Address, HostName } from './fabric.ts';
 import type { Content } from './secret.ts';
 
 /** Who was asked: a host of fabric.yaml, or `here`: this machine. */
@@ -7,7 +7,9 @@ export type Vantage = HostName;
 export type Key = string;
 
 /** Data, JSON through and through. Only `src/hosts` asks it. */
-export interface Question {
+export type Question = Script | DnsQuestion;
+/** What a shell answers. */
+export interface Script {
   readonly at: Vantage;
   readonly via: 'sh';
   /** POSIX shell. It may show in `ps`, so it cannot hold a secret. */
@@ -18,6 +20,21 @@ export interface Question {
   /** After which the host ends it. 10 when absent. */
   readonly seconds?: number;
 }
+
+/** Asked by this machine itself, without a shell; the answer is what dig prints. Elsewhere a script asks it of dig. */
+export interface DnsQuestion {
+  readonly at: 'here';
+  readonly via: 'dns';
+  /** `os`: the first of this machine's own resolvers that answers. */
+  readonly server: Address | 'os';
+  readonly name: string;
+  readonly type: RecordType;
+  readonly transport: 'udp' | 'tcp';
+  /** 4 when absent. */
+  readonly seconds?: number;
+}
+/** `HTTPS`: type 65, which tells a browser addresses too (RFC 9460). */
+export type RecordType = 'A' | 'AAAA' | 'HTTPS';
 
 /** Raw on purpose; no final newline. */
 export interface Answer {

@@ -52,10 +52,13 @@ export interface Fabric {
   /** The file that this was read from: absolute path. */
   readonly file: string;
   readonly hosts: ReadonlyMap<HostName, Host>;
-  readonly tailnet: { readonly range: Cidr; readonly resolver: Address };
+  /** Its network, and its DNS server by both its addresses. */
+  readonly tailnet: { readonly range: Cidr; readonly resolver: Address; readonly resolver6: Address };
   readonly litellm: Litellm;
   /** Absent: no n8n here. */
   readonly n8n?: N8n;
+  /** Absent: no names to look after. */
+  readonly dns?: Dns;
   readonly accept: readonly Accepted[];
 }
 
@@ -144,6 +147,43 @@ export interface N8n {
 export const PROXIES = ['cloudflare', 'cloudflare-tunnel', 'nginx', 'caddy', 'traefik', 'tailscale-serve', 'tcp', 'other'] as const;
 /** `tcp`: passes connections on without looking inside. `other`: appends to X-Forwarded-For. */
 export type Front = (typeof PROXIES)[number];
+
+/** Names, and where they must lead. */
+export interface Dns {
+  readonly names: readonly DnsName[];
+  /** The IP address of a public resolver, to compare with. */
+  readonly public: Address;
+  /** Hosts, or `here`, that must find them. */
+  readonly from: readonly HostName[];
+  /** Absent: the tailnet is run by Tailscale itself. */
+  readonly headscale?: Headscale;
+}
+
+export interface DnsName {
+  /** Lower case, without a dot at the end. */
+  readonly name: string;
+  /** IP addresses: all that it has inside. */
+  readonly inside: readonly Address[];
+  /** IP addresses: all that it has for a public resolver. `[]`: it must have none. Absent: whatever it has. */
+  readonly outside?: readonly Address[];
+}
+
+/** The coordination server, and what runs it. */
+export interface Headscale {
+  readonly host: HostName;
+  /** Absolute path of its config.yaml on that host. */
+  readonly config: string;
+  readonly run: HeadscaleContainer | { readonly by: 'unit'; readonly unit: string };
+}
+export interface HeadscaleContainer {
+  readonly by: 'container';
+  /** Of podman or docker. */
+  readonly container: string;
+  /** Absolute path of config.yaml as the container sees it. */
+  readonly config: string;
+  /** Absolute path of the compose file that starts it. Absent: the container is restarted by itself. */
+  readonly compose?: string;
+}
 
 /** A risk somebody accepted: a finding again after `until`. */
 export interface Accepted {

@@ -36,7 +36,10 @@ export interface Line {
   readonly now: Content | null;
 }
 
-/** One change as data: shown, applied, undone. `write` is for files that fabric owns, `patch` for those it shares. */
+/**
+ * One change as data: shown, applied, undone. `write` is for files that fabric owns, `patch` for env files that it shares, `splice` for
+ * others' files.
+ */
 export type Step = { readonly host: HostName } & (
   | {
       readonly do: 'write';
@@ -65,6 +68,14 @@ export type Step = { readonly host: HostName } & (
       /** Octal digits and user:group as found; `null`: the file is not there yet. */
       readonly was: { readonly mode: string; readonly owner: string } | null;
       readonly lines: readonly Line[];
+    }
+  | {
+      /** Other lines in a file of somebody else's, which may hold secrets: the rest of it stays on the host, with its mode and owner. */
+      readonly do: 'splice';
+      readonly path: string;
+      readonly was: FileState;
+      /** As redacted as `was.text`. */
+      readonly now: string;
     }
   | { readonly do: 'run'; readonly title: string; readonly script: string; readonly undo: Undo; readonly seconds?: number }
   | {

@@ -1,5 +1,22 @@
+import type { DnsQuestion, Question } from './evidence.ts';
 import type { Fabric, HostName } from './fabric.ts';
 import { quote } from './shell.ts';
+
+/** A question of DNS as a person asks it, and as a machine that has no client of ours does. What ours prints is read alike. */
+export const digCommand = ({ server, name, type, transport }: Omit<DnsQuestion, 'at' | 'via'>): string =>
+  `dig +noquestion +noauthority +noadditional +tries=2 +time=2${transport === 'tcp' ? ' +tcp' : ''} ${server === 'os' ? '' : `@${server} `}${quote(name)} ${type}`;
+
+/** What a question asks, as a shell would. */
+export const questionText = (question: Question): string => {
+  switch (question.via) {
+    case 'sh':
+      return question.script;
+    case 'dns':
+      return digCommand(question);
+    default:
+      return question satisfies never;
+  }
+};
 
 /** A command as the operator can paste it: through ssh to the host, or as it is where the host is this machine. */
 export const onHost = ({ hosts }: Fabric, name: HostName, command: string): string => {

@@ -27,6 +27,7 @@ hosts:
 tailnet:
   range: 100.64.0.0/16
   resolver: 100.100.100.101
+  resolver6: fd00::53
 litellm:
   host: akira
   directory: /opt/litellm
@@ -87,6 +88,20 @@ n8n:
   url: https://n8n.example.net/
   webhooks: https://webhooks.example.net/in/
   proxies: [cloudflare-tunnel, tcp, nginx]
+dns:
+  names:
+    MayI.example.net: 100.64.0.14
+    n8n.example.net: { inside: [100.64.0.14, "fd7a:115c:a1e0::14"], outside: 203.0.113.14 }
+    hidden.example.net: { inside: 100.64.0.15, outside: none }
+    two.example.net: [100.64.0.14, 100.64.0.15]
+  public: 1.1.1.1
+  from: [motoko, here]
+  headscale:
+    host: akira
+    config: /opt/services/headscale/config/config.yaml
+    container: headscale
+    container_config: /etc/headscale/conf.yaml
+    compose: /opt/services/headscale/docker-compose.yml
 accept:
   - check: litellm/exposure
     subject: akira
@@ -114,7 +129,7 @@ const whole: Fabric = {
     ['here-too', { name: 'here-too', address: 'here-too', become: 'sudo', client: 'local' }],
     ['rooty', { name: 'rooty', address: 'fd7a:115c:a1e0::14', user: 'root', become: 'none', client: 'openssh' }],
   ]),
-  tailnet: { range: '100.64.0.0/16', resolver: '100.100.100.101' },
+  tailnet: { range: '100.64.0.0/16', resolver: '100.100.100.101', resolver6: 'fd00::53' },
   litellm: {
     host: 'akira',
     directory: '/opt/litellm',
@@ -213,6 +228,26 @@ const whole: Fabric = {
     webhooks: 'https://webhooks.example.net/in',
     proxies: ['cloudflare-tunnel', 'tcp', 'nginx'],
   },
+  dns: {
+    names: [
+      { name: 'mayi.example.net', inside: ['100.64.0.14'] },
+      { name: 'n8n.example.net', inside: ['100.64.0.14', 'fd7a:115c:a1e0::14'], outside: ['203.0.113.14'] },
+      { name: 'hidden.example.net', inside: ['100.64.0.15'], outside: [] },
+      { name: 'two.example.net', inside: ['100.64.0.14', '100.64.0.15'] },
+    ],
+    public: '1.1.1.1',
+    from: ['motoko', 'here'],
+    headscale: {
+      host: 'akira',
+      config: '/opt/services/headscale/config/config.yaml',
+      run: {
+        by: 'container',
+        container: 'headscale',
+        config: '/etc/headscale/conf.yaml',
+        compose: '/opt/services/headscale/docker-compose.yml',
+      },
+    },
+  },
   accept: [
     { check: 'litellm/exposure', subject: 'akira', reason: 'the zone is left to another team', until: '2027-01-31' },
     { check: 'host/firewall', reason: 'known', until: '2028-02-29' },
@@ -237,7 +272,7 @@ litellm:
 const defaults: Fabric = {
   file,
   hosts: new Map([['akira', { name: 'akira', address: 'akira', become: 'sudo', client: 'openssh' }]]),
-  tailnet: { range: '100.64.0.0/10', resolver: '100.100.100.100' },
+  tailnet: { range: '100.64.0.0/10', resolver: '100.100.100.100', resolver6: 'fd7a:115c:a1e0::53' },
   litellm: {
     host: 'akira',
     directory: '/flux/apps/litellm',
@@ -326,7 +361,7 @@ const bad: readonly (readonly [title: string, was: string, now: string, ...probl
     'an unknown section',
     'hosts:',
     'host: 1\nhosts:',
-    'f:1:1 host: expected one of hosts, tailnet, litellm, n8n, accept, found "host" (did you mean "hosts"?)',
+    'f:1:1 host: expected one of hosts, tailnet, litellm, n8n, dns, accept, found "host" (did you mean "hosts"?)',
   ],
   [
     'an unknown key',
@@ -866,6 +901,53 @@ const bad: readonly (readonly [title: string, was: string, now: string, ...probl
     `${minimal}n8n: {host: akira, unit: n8n.service, url: http://n, proxies: [cloudflare, cloudflare-tunnel]}`,
     'f:14:64 n8n.proxies[0]: expected cloudflare-tunnel alone, which is Cloudflare’s edge and its tunnel, found "cloudflare"',
   ],
+  // dns
+  ['names that nothing is said of', minimal, `${minimal}dns: {}`, 'f:14:1 dns.names: expected a mapping, found nothing'],
+  ['no name', minimal, `${minimal}dns: {names: {}}`, 'f:14:14 dns.names: expected at least one name, found an empty mapping'],
+  [
+    'names with everything wrong',
+    minimal,
+    `${minimal}dns:
+  names:
+    n8n: 100.64.0.14
+    "*.example.net": 100.64.0.14
+    a.example.net: 100.64.0.14
+    A.example.net: 100.64.0.14
+    b.example.net: akira
+    c.example.net: {inside: [], outside: nowhere}
+    d.example.net: {outside: none}
+  public: dns.quad9.net
+  from: [here, here, motoko]
+  headscale:
+    host: akria
+    container: headscale
+    unit: headscale
+    container_config: config.yaml
+tailnet: {resolver6: 100.100.100.100}
+`,
+    'f:16:5 dns.names.n8n: expected a DNS name, such as n8n.example.net, found "n8n"',
+    'f:17:5 dns.names["*.example.net"]: expected a DNS name, such as n8n.example.net, found "*.example.net"',
+    'f:19:5 dns.names["A.example.net"]: expected a name that stands here once, found "A.example.net" (already at /ops/fabric.yaml:18:20)',
+    'f:20:20 dns.names["b.example.net"]: expected an IP address, found "akira"',
+    'f:21:29 dns.names["c.example.net"].inside: expected at least one IP address, found an empty list',
+    'f:21:42 dns.names["c.example.net"].outside: expected an IP address, found "nowhere"',
+    'f:22:5 dns.names["d.example.net"].inside: expected an IP address, or a list of them, found nothing',
+    'f:23:11 dns.public: expected an IP address, found "dns.quad9.net"',
+    'f:24:16 dns.from[1]: expected each host once, found "here"',
+    'f:24:22 dns.from[2]: expected the name of a host in hosts, or here, found "motoko"',
+    'f:25:3 dns.headscale.config: expected the path of config.yaml on the host (container_config is the one in the container), found nothing',
+    'f:26:11 dns.headscale.host: expected the name of a host in hosts, found "akria" (did you mean "akira"?)',
+    'f:28:11 dns.headscale.unit: expected a unit of systemd, such as headscale.service, found "headscale"',
+    'f:29:23 dns.headscale.container_config: expected an absolute path of letters, digits, ".", "_", "@" and "-", without ".." or a slash at the end, found "config.yaml"',
+    'f:30:22 tailnet.resolver6: expected an IPv6 address, found "100.100.100.100"',
+  ],
+  [
+    'a Headscale that nothing runs',
+    minimal,
+    `${minimal}dns: {names: {a.b: 100.64.0.1}, headscale: {host: akira, compose: /opt/compose.yml}}`,
+    'f:14:33 dns.headscale.container: expected the name of its container, or unit: with the unit that runs it, found nothing',
+    'f:14:67 dns.headscale.compose: expected nothing, without container:, found "/opt/compose.yml"',
+  ],
   // all at once, by position
   [
     'many things',
@@ -892,7 +974,7 @@ sk-hunter2hunter2: 1
     'f:7:73 litellm.backends.a.models[1].id: expected an alias that no other model has, found "m" (already at /ops/fabric.yaml:7:51)',
     'f:7:76 litellm.backends.a.models[1].extra: expected one of id, alias, context, max_tokens, found "extra"',
     'f:8:16 litellm.aliases.n: expected the alias of a model, found "o"',
-    `f:10:1 [${hidden}]: expected one of hosts, tailnet, litellm, n8n, accept, found ${hidden}`,
+    `f:10:1 [${hidden}]: expected one of hosts, tailnet, litellm, n8n, dns, accept, found ${hidden}`,
   ],
 ];
 

@@ -17,7 +17,7 @@ const ARROWS: Readonly<Record<string, { readonly from: readonly string[]; readon
   checks: { from: ['core', 'services', 'probes', 'checks'], packages: ['diff'] },
   deploy: { from: ['core', 'services', 'probes', 'deploy'], packages: [] },
   secrets: { from: ['core', 'hosts', 'secrets'], packages: ['execa'] },
-  hosts: { from: ['core', 'hosts'], packages: ['execa', 'ssh2'] },
+  hosts: { from: ['core', 'hosts'], packages: ['dns-packet', 'execa', 'ssh2'] },
   report: { from: ['core', 'report'], packages: ['chalk', 'diff'] },
   commands: {
     from: ['core', 'fabric', 'services', 'lint', 'probes', 'own', 'draft', 'checks', 'deploy', 'secrets', 'hosts', 'report', 'commands'],
@@ -31,7 +31,7 @@ const sources = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter((
 const layer = (file: string): string =>
   file === 'main.ts' || file === 'index.ts' ? file.slice(0, -'.ts'.length) : file.includes('/') ? (file.split('/')[0] ?? '') : 'core';
 const imports = (file: string): readonly string[] =>
-  [...readFileSync(join(SRC, file), 'utf8').matchAll(/(?:\bfrom|import\()\s*'([^']+)'/g)].flatMap(([, target]) =>
+  [...readFileSync(join(SRC, file), 'utf8').matchAll(/(?:\bfrom |import\()'([^']+)'/g)].flatMap(([, target]) =>
     target === undefined ? [] : [target],
   );
 

@@ -173,3 +173,50 @@ test('a full disk: the step fails, names it, and the file is the old one', () =>
   expect([status === 0, stderr, text()]).toEqual([false, expect.stringMatching(/No space left|I\/O error|error/), 'old\n']);
   expect(leftovers()).toEqual([]);
 });
+
+const splice = (was: FileState, now: string): Step & { do: 'splice' } => ({ do: 'splice', host: 'akira', path, was, now });
+
+test('splice: the lines change, and what is redacted above and below stays as the host has it', () => {
+  const real = `a: 1\nsecret: hunter2hunter2\ndns:\n  x: 1\n  y: it's\nlast: hunter3hunter3`;
+  const shown = real.replaceAll(/hunter\d+hunter\d+/g, '[redacted]');
+  const was = { ...put(real), text: shown };
+  const step = splice(was, shown.replace('  x: 1\n', "  x: 2\n  z: '$(touch pwned)'\n"));
+  expect(sh(step, 'do')).toEqual({ code: 0, err: '' });
+  expect([text(), mode()]).toEqual([real.replace('  x: 1\n', "  x: 2\n  z: '$(touch pwned)'\n"), '640']);
+  expect(sh(step, 'undo')).toEqual({ code: 0, err: '' });
+  expect([text(), mode()]).toEqual([real, '640']);
+  expect(leftovers()).toEqual([]);
+});
+
+test.each<readonly [what: string, shown: (real: string) => string, now: (shown: string) => string]>([
+  [
+    'a redacted line among those to be replaced',
+    (it) => it.replace('b: hunter', 'b: [redacted]'),
+    (it) => it.replace('a: 1', 'a: 2').replace('c: 1', 'c: 2'),
+  ],
+  ['lines that redaction took away above them', (it) => it.replace('a: 1\n', ''), (it) => it.replace('c: 1', 'c: 2')],
+])('splice refuses %s, and nothing changed', (_, redacted, change) => {
+  const real = 'a: 1\nb: hunter\nc: 1\nd: 1\n';
+  const was = { ...put(real), text: redacted(real) };
+  expect(sh(splice(was, change(was.text)), 'do')).toMatchObject({
+    code: 75,
+    err: expect.stringContaining('are not those that the plan shows'),
+  });
+  expect(text()).toBe(real);
+  expect(leftovers()).toEqual([]);
+});
+
+test('splice says of any two texts what write would', () => {
+  const texts = ['', 'a', 'a\n', '\n', 'a\nb', 'a\nb\n', 'b\na\n\n', 'a\r\nb\r\n', 'x\na\nb\n', 'a\nx\nb\n', 'a\nb\nx', '\n\na'];
+  for (const was of texts.filter(Boolean))
+    for (const now of texts) {
+      if (was === now) continue;
+      expect([was, now, sh(splice(put(was), now), 'do'), text()]).toEqual([was, now, { code: 0, err: '' }, now]);
+    }
+});
+
+test('splice refuses a file that is another by now', () => {
+  const was = put('a: 1\n');
+  put('a: 2\n');
+  expect(sh(splice(was, 'a: 3\n'), 'do')).toMatchObject({ code: 75, err: expect.stringContaining('changed since the plan was made') });
+});

@@ -2,7 +2,7 @@
 // an alias given twice, a network with host bits) is not in it.
 import { z } from 'zod';
 import type { Json, JsonObject } from '../fabric.ts';
-import { backendName, fileSchema, hostName, modelName, secretName } from './schema.ts';
+import { backendName, dnsName, fileSchema, hostName, modelName, secretName } from './schema.ts';
 
 /** By key, `*` for a name of your own and `[]` for an item. A test refuses a key that has none. */
 const DESCRIPTIONS: Readonly<Record<string, string>> = {
@@ -20,6 +20,7 @@ const DESCRIPTIONS: Readonly<Record<string, string>> = {
   tailnet: 'The private network.',
   'tailnet.range': 'Its network. Default: 100.64.0.0/10.',
   'tailnet.resolver': 'Its DNS server. Default: 100.100.100.100.',
+  'tailnet.resolver6': 'The same by its IPv6 address. Default: fd7a:115c:a1e0::53.',
   litellm: 'The LiteLLM proxy.',
   'litellm.host': 'The name of the host that it runs on.',
   'litellm.directory': 'The folder of config.yaml and .env on that host. Default: /flux/apps/litellm.',
@@ -78,6 +79,24 @@ const DESCRIPTIONS: Readonly<Record<string, string>> = {
   'n8n.proxies': 'All that stands in front of it, from the outside in; [] for nothing. What N8N_PROXY_HOPS must be is counted from it.',
   'n8n.proxies[]':
     'cloudflare (the edge alone), cloudflare-tunnel (the edge and its tunnel), nginx, caddy, traefik, tailscale-serve, other (appends to X-Forwarded-For), or tcp (passes connections on, and is no hop).',
+  dns: 'Names that must lead into the private network: what fabric doctor dns follows from Headscale to the application.',
+  'dns.names': 'By name, such as n8n.example.net.',
+  'dns.names.*': 'What it must be inside: an IP address, a list of them, or a mapping with inside and outside.',
+  'dns.names.*[]': 'An IP address.',
+  'dns.names.*.inside': 'All the IP addresses that it has inside.',
+  'dns.names.*.inside[]': 'An IP address.',
+  'dns.names.*.outside': 'All the IP addresses that it has for a public resolver, or none. Default: whatever it has.',
+  'dns.names.*.outside[]': 'An IP address.',
+  'dns.public': 'A public resolver to compare with, which will be asked for these names. Default: 9.9.9.9.',
+  'dns.from': 'Hosts that must find them. Default: this machine.',
+  'dns.from[]': 'The name of a host, or here: this machine.',
+  'dns.headscale': 'The coordination server. Leave it out where Tailscale runs the tailnet.',
+  'dns.headscale.host': 'The name of the host that it runs on.',
+  'dns.headscale.config': 'Its config.yaml, on that host. Default, with unit: /etc/headscale/config.yaml.',
+  'dns.headscale.container': 'Its container, of podman or docker. This, or unit.',
+  'dns.headscale.container_config': 'config.yaml as the container sees it. Default: /etc/headscale/config.yaml.',
+  'dns.headscale.compose': 'The compose file on that host that starts it: what restarts it. Default: the container is restarted by itself.',
+  'dns.headscale.unit': 'The unit of systemd that runs it, such as headscale.service.',
   accept: 'Risks that somebody accepted: findings again after their day.',
   'accept[]': 'One accepted risk.',
   'accept[].check': 'A check such as litellm/exposure.',
@@ -92,6 +111,7 @@ const NAMES: Readonly<Record<string, z.ZodType>> = {
   'litellm.secrets': secretName,
   'litellm.backends': backendName,
   'litellm.aliases': modelName,
+  'dns.names': dnsName,
 };
 
 /** The JSON Schema (draft 7, which every editor knows) of fabric.yaml as it is written. */

@@ -1,6 +1,6 @@
 // Text → Fabric, or every problem in it, each at its place. Pure.
 import { dirname, isAbsolute, join } from 'node:path';
-import type { Backend, Fabric, Host, N8n, SecretSource } from '../fabric.ts';
+import type { Address, Backend, Dns, Fabric, Headscale, Host, N8n, SecretSource } from '../fabric.ts';
 import {
   entries,
   type Fault,
@@ -19,7 +19,7 @@ import {
   schemaFaults,
   show,
 } from './problems.ts';
-import { AZURE_CLOUDS, backendName, type Draft, fileSchema, hostName, modelName, noMasterKey, secretName } from './schema.ts';
+import { AZURE_CLOUDS, backendName, type Draft, dnsName, fileSchema, hostName, modelName, noMasterKey, secretName } from './schema.ts';
 
 export { type Problem, problemText } from './problems.ts';
 
@@ -41,6 +41,7 @@ export function parse(text: string, file: string): { readonly fabric: Fabric } |
     ...vantageFaults(data),
     ...aliasFaults(data, at),
     ...n8nFaults(data),
+    ...dnsFaults(data, at),
   ];
   const problems = placed(written, faults, pathText);
   return draft.success && problems.length === 0 ? { fabric: meaning(draft.data, file) } : { problems };
@@ -67,6 +68,7 @@ function* nameFaults(data: unknown): Generator<Fault> {
     [['litellm', 'secrets'], secretName],
     [['litellm', 'backends'], backendName],
     [['litellm', 'aliases'], modelName],
+    [['dns', 'names'], dnsName],
   ] as const;
   for (const [path, schema] of named)
     for (const [name] of entries(get(data, path))) {
@@ -179,6 +181,40 @@ function* n8nFaults(data: unknown): Generator<Fault> {
   }
 }
 
+/** Each name once, hosts that there are, and one way to run Headscale. */
+function* dnsFaults(data: unknown, at: (path: Path) => string): Generator<Fault> {
+  const [dns, hosts] = [get(data, ['dns']), get(data, ['hosts'])];
+  const seen = new Map<string, string>();
+  for (const [name] of entries(get(dns, ['names']))) {
+    const [path, first] = [['dns', 'names', name], seen.get(name.toLowerCase())];
+    if (first !== undefined) yield wrong(path, 'a name that stands here once', name, { of: 'key', first });
+    else seen.set(name.toLowerCase(), at(path));
+  }
+  const known = ['here', ...entries(hosts).map(([host]) => host)];
+  const from = items(get(dns, ['from']));
+  for (const [index, name] of from.entries()) {
+    if (typeof name !== 'string') continue;
+    if (isMapping(hosts) && !known.includes(name))
+      yield wrong(['dns', 'from', index], 'the name of a host in hosts, or here', name, { known });
+    else if (from.indexOf(name) < index) yield wrong(['dns', 'from', index], 'each host once', name);
+  }
+  const headscale = get(dns, ['headscale']);
+  if (!isMapping(headscale)) return;
+  const { host, config, container, unit } = headscale;
+  const path = ['dns', 'headscale'];
+  if (typeof host === 'string' && isMapping(hosts) && !Object.hasOwn(hosts, host))
+    yield wrong([...path, 'host'], 'the name of a host in hosts', host, { known: Object.keys(hosts) });
+  if (container === undefined && unit === undefined)
+    yield wrong([...path, 'container'], 'the name of its container, or unit: with the unit that runs it', container);
+  if (container !== undefined && unit !== undefined)
+    yield wrong([...path, 'unit'], 'nothing, with container: (what is inside a container sees other paths)', unit);
+  if (container !== undefined && config === undefined)
+    yield wrong([...path, 'config'], 'the path of config.yaml on the host (container_config is the one in the container)', config);
+  for (const field of ['container_config', 'compose'])
+    if (container === undefined && headscale[field] !== undefined)
+      yield wrong([...path, field], 'nothing, without container:', headscale[field]);
+}
+
 /** What may be a secret is not shown. */
 function wrong(path: Path, expected: string, found: unknown, more: More = {}): Fault {
   return plainWrong(path, expected, found, more, isNothing(found) || !(isSecret(path) || isPlainKey(path, found)) ? show(found) : notShown);
@@ -213,13 +249,13 @@ function pathText(path: Path): string {
 }
 
 /** What a file without problems says, with all that it leaves to us. */
-function meaning({ hosts, tailnet, litellm, n8n, accept }: Draft, file: string): Fabric {
+function meaning({ hosts, tailnet, litellm, n8n, dns, accept }: Draft, file: string): Fabric {
   const range = tailnet?.range ?? '100.64.0.0/10';
   const master = litellm.master_key ?? 'LITELLM_MASTER_KEY';
   return {
     file,
     hosts: new Map(Object.entries(hosts).map(([name, host]) => [name, meantHost(name, host ?? {}, file)])),
-    tailnet: { range, resolver: tailnet?.resolver ?? '100.100.100.100' },
+    tailnet: { range, resolver: tailnet?.resolver ?? '100.100.100.100', resolver6: tailnet?.resolver6 ?? 'fd7a:115c:a1e0::53' },
     litellm: {
       host: litellm.host,
       directory: litellm.directory ?? '/flux/apps/litellm',
@@ -236,6 +272,7 @@ function meaning({ hosts, tailnet, litellm, n8n, accept }: Draft, file: string):
       config: litellm.config ?? {},
     },
     ...(n8n === undefined ? {} : { n8n: meantN8n(n8n) }),
+    ...(dns === undefined ? {} : { dns: meantDns(dns) }),
     accept: (accept ?? []).map(({ subject, ...rest }) => (subject === undefined ? rest : { subject, ...rest })),
   };
 }
@@ -295,6 +332,37 @@ function meantN8n({ host, container, unit, env_file, url, webhooks, proxies }: N
     webhooks: webhooks ?? url,
     proxies,
   };
+}
+
+const listOf = (addresses: Address | readonly Address[]): readonly Address[] => (typeof addresses === 'string' ? [addresses] : addresses);
+
+function meantDns({ names, public: compared = '9.9.9.9', from = ['here'], headscale }: NonNullable<Draft['dns']>): Dns {
+  return {
+    names: Object.entries(names).map(([name, where]) => {
+      const [inside, outside] = typeof where === 'string' || Array.isArray(where) ? [where, undefined] : [where.inside, where.outside];
+      return {
+        name: name.toLowerCase(),
+        inside: listOf(inside),
+        ...(outside === undefined ? {} : { outside: outside === 'none' ? [] : listOf(outside) }),
+      };
+    }),
+    public: compared,
+    from,
+    ...(headscale === undefined ? {} : { headscale: meantHeadscale(headscale) }),
+  };
+}
+
+/** Inside a container, Headscale's own documentation has its file at the default too (docs/setup/install/container.md). */
+function meantHeadscale({
+  host,
+  config = '/etc/headscale/config.yaml',
+  container,
+  container_config: inside = '/etc/headscale/config.yaml',
+  compose,
+  unit = 'headscale.service',
+}: NonNullable<NonNullable<Draft['dns']>['headscale']>): Headscale {
+  if (container === undefined) return { host, config, run: { by: 'unit', unit } };
+  return { host, config, run: { by: 'container', container, config: inside, ...(compose === undefined ? {} : { compose }) } };
 }
 
 function meantBackend(name: string, { kind, url, key, cost, models }: Draft['litellm']['backends'][string]): Backend {

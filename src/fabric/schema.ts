@@ -249,6 +249,39 @@ const n8n = mapping({
   proxies: z.array(choice(...PROXIES), 'a list of proxies from the outside in, or [] for none'),
 });
 
+const expectedName = 'a DNS name, such as n8n.example.net';
+/** Relative names are search domains' business, and a wildcard is nobody's name. */
+export const dnsName = z
+  .string(expectedName)
+  .refine((it) => /\./.test(it) && !it.endsWith('.') && isIP(it) === 0 && isAddress(it), expectedName);
+const addresses = z.union(
+  [ip, z.array(ip, 'a list of IP addresses').min(1, 'at least one IP address')],
+  'an IP address, or a list of them',
+);
+const expectedInside = 'an IP address, or a mapping with inside and outside';
+const lookedAfter = z.union(
+  [addresses, mapping({ inside: addresses, outside: z.union([z.literal('none'), addresses], 'IP addresses, or none').optional() })],
+  expectedInside,
+);
+const file = text(expectedFile, /^(?:\/[A-Za-z0-9._@-]+)+$/).refine((path) => posix.normalize(path) === path, expectedFile);
+const headscale = mapping({
+  host: hostName,
+  config: file.optional(),
+  container: text(
+    'a container\'s name (letters, digits, ".", "_" and "-", first a letter or digit)',
+    /^[A-Za-z0-9][A-Za-z0-9._-]*$/,
+  ).optional(),
+  container_config: file.optional(),
+  compose: file.optional(),
+  unit: text('a unit of systemd, such as headscale.service', /^[A-Za-z0-9][A-Za-z0-9:._@\\-]*\.service$/).optional(),
+});
+const dns = mapping({
+  names: named(lookedAfter).refine((names) => Object.keys(names).length > 0, 'at least one name'),
+  public: ip.optional(),
+  from: vantages.optional(),
+  headscale: headscale.optional(),
+});
+
 const accepted = mapping({
   check: text('a check such as litellm/exposure', /^[a-z0-9][a-z0-9-]*\/[A-Za-z0-9][A-Za-z0-9-]*$/),
   subject: oneLine.optional(),
@@ -260,9 +293,14 @@ const accepted = mapping({
 export const fileSchema = mapping(
   {
     hosts: named(host.nullable()),
-    tailnet: mapping({ range: cidr.optional(), resolver: ip.optional() }).nullish(),
+    tailnet: mapping({
+      range: cidr.optional(),
+      resolver: ip.optional(),
+      resolver6: ip.refine(isIPv6, 'an IPv6 address').optional(),
+    }).nullish(),
     litellm,
     n8n: n8n.optional(),
+    dns: dns.optional(),
     accept: z.array(accepted, 'a list').nullish(),
   },
   'a mapping with hosts and litellm',

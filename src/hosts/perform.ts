@@ -3,6 +3,7 @@ import type { Host } from '../fabric.ts';
 import type { Step } from '../plan.ts';
 import { type Keyring, spell } from '../secret.ts';
 import { quote } from '../shell.ts';
+import { spliced } from '../splice.ts';
 import { journal } from '../state.ts';
 import { throughSudo } from '../sudo.ts';
 import { sudoPassword, sudoSaid } from './become.ts';
@@ -105,10 +106,22 @@ const doFile = (step: FileStep, run: string, n: number, keyring: Keyring): strin
         'old=$path; [ -e "$old" ] || old=/dev/null',
         replace(step.mode, step.owner, fillPatch(step, keyring)),
       ].join('\n');
+    case 'splice':
+      return [head, unchanged(step.was), KEEP, ...splice(step)].join('\n');
     default:
       return step satisfies never;
   }
 };
+
+/** Mode and owner are the file's own, and so is what stands before and behind the lines. */
+const splice = ({ was, now }: Extract<Step, { readonly do: 'splice' }>): readonly string[] => [
+  'tmp=$(mktemp "$dir/.fabric.XXXXXX")',
+  `trap 'rm -f "$tmp"' EXIT`,
+  'chown --reference="$path" "$tmp"; chmod --reference="$path" "$tmp"',
+  spliced(was.text, now, '"$path"', '"$tmp"'),
+  'sync "$tmp" 2>/dev/null || true; mv -f "$tmp" "$path"; sync "$dir" 2>/dev/null || true',
+  'sha256sum <"$path" | cut -c1-64 >"$kept.after"',
+];
 
 /** awk reads the edits first (beginning, tab, line), then the file: the first line so begun is replaced, its later twins go. */
 const fillPatch = ({ lines }: Extract<Step, { readonly do: 'patch' }>, keyring: Keyring): string => {

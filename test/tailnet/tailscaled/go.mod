@@ -1,0 +1,5 @@
+module tailscaled
+
+go 1.26.6
+
+require tailscale.com v1.102.3
