@@ -1,43 +1,10 @@
 import { type Answer, type Probe, type Spoken, succeeded, Unreadable } from '../evidence.ts';
-import type { Address, Caddy, Cidr } from '../fabric.ts';
+import type { Address, Caddy } from '../fabric.ts';
 import { type Server, serversOf } from '../services/caddy.ts';
+import type { Instance, Leg, Net, Published, Socket } from '../services/masking.ts';
 import { parseRules, type Ruleset } from '../services/netfilter.ts';
 import { networkOf } from '../services/network.ts';
 import { quote } from '../shell.ts';
-
-/** How Caddy runs, and how clients come to it. */
-export interface Instance {
-  readonly by: 'podman' | 'docker' | 'systemd';
-  /** Whose engine it is, where it is not root's: rootless. */
-  readonly user: string | null;
-  /** `running`, `exited`, `restarting`, …; of a unit `active`, `failed`, … */
-  readonly status: string;
-  readonly running: boolean;
-  /** By itself, since somebody started it. */
-  readonly restarts: number;
-  /** `host`, `bridge`, `slirp4netns`, `pasta`, or the name of a network. */
-  readonly mode: string;
-  readonly published: readonly Published[];
-  readonly networks: readonly Net[];
-}
-/** A port of the container, and where it is bound on the host. */
-export interface Published {
-  readonly protocol: 'tcp' | 'udp';
-  readonly inside: number;
-  readonly address: Address;
-  readonly port: number;
-}
-/** A network that the container is on. */
-export interface Net {
-  readonly name: string;
-  readonly v4: Leg | null;
-  readonly v6: Leg | null;
-}
-export interface Leg {
-  readonly address: Address;
-  readonly gateway: Address;
-  readonly subnet: Cidr;
-}
 
 /** Asked narrowly: a whole inspect prints secrets. */
 const FIELDS = [
@@ -224,13 +191,6 @@ export const version = (caddy: Caddy): Probe<readonly number[] | null> =>
     return numbers.split('.').map(Number);
   });
 
-/** Who has the port on the host. */
-export interface Socket {
-  readonly protocol: 'tcp' | 'udp';
-  readonly address: Address;
-  /** `docker-proxy`, `dockerd`, `rootlessport`, `caddy`, …; empty where nobody says so (the kernel’s, or another user’s). */
-  readonly program: string;
-}
 /**
  *   udp UNCONN 0      0         [::]:443    [::]:* users:(("docker-proxy",pid=2011,fd=7))
  *   tcp LISTEN 0      4096         *:443       *:* users:(("caddy",pid=812,fd=7))
@@ -268,10 +228,15 @@ export const firewall = (caddy: Caddy): Probe<readonly Ruleset[]> =>
       'for f in 4 6; do i=iptables; if [ $f = 6 ]; then i=ip6tables; fi; for b in nft legacy; do',
       '  s=$i-$b-save; if ! command -v $s >/dev/null; then s=$i-save; command -v $s >/dev/null || continue; case $($s --version)-$b in *nf_tables*-nft | *legacy*-legacy) ;; *) continue;; esac; fi',
       `  echo "# $f $b"; $s 2>/dev/null | ${RULES}`,
-      'done; done; true',
+      'done; done',
+      `nft list tables 2>/dev/null | sed -nE 's/^table [a-z0-9]+ (docker-bridges|netavark)$/# own \\1/p'`,
     ].join('\n'),
     (answer) => {
-      const parts = succeeded(answer).split(/^# (?=[46] (?:nft|legacy)$)/m);
+      const text = succeeded(answer);
+      const [, own] = /^# own (\S+)$/m.exec(text) ?? [];
+      if (own !== undefined)
+        throw new Unreadable(`the engine has nftables rules of its own (table ${own}), which fabric does not read`, 'unsupported');
+      const parts = text.split(/^# (?=[46] (?:nft|legacy)$)/m);
       return parts.flatMap((part) => {
         const [, family, backend] = /^([46]) (nft|legacy)\n/.exec(`${part}\n`) ?? [];
         if (backend !== 'nft' && backend !== 'legacy') return [];
@@ -382,33 +347,4 @@ export const forwarders = (caddy: Caddy): Probe<readonly string[]> =>
       '} | sort -u',
     ].join('\n'),
     (answer) => succeeded(answer).split('\n').filter(Boolean),
-  );
-
-export interface Engine {
-  readonly version: string;
-  /** `iptables` or `nftables`: whose rules Docker writes. Docker before 28 knows the first alone. */
-  readonly firewall: string;
-  /** What daemon.json turns off: `iptables`, `ip6tables`, `userland-proxy`. */
-  readonly off: readonly string[];
-}
-/**
- *   28.5.2+dfsg4 iptables
- *   userland-proxy
- */
-export const engine = (caddy: Caddy): Probe<Engine> =>
-  ask(
-    caddy,
-    'engine',
-    [
-      find(caddy),
-      `case $w in docker) f=$(e info --format '{{json .}}' 2>/dev/null | grep -oE '"FirewallBackend":\\{"Driver":"[^"]*' | sed 's/.*"//'); echo "$(e version --format '{{.Server.Version}}') \${f:-iptables}"`,
-      `  tr -d '\\n' 2>/dev/null </etc/docker/daemon.json | grep -oE '"(iptables|ip6tables|userland-proxy)" *: *false' | cut -d'"' -f2;;`,
-      `podman) echo "$(e version --format '{{.Client.Version}}') netavark";; *) echo '- -';; esac; true`,
-    ].join('\n'),
-    (answer) => {
-      const [head = '', ...off] = succeeded(answer).split('\n');
-      const [version, driver] = head.split(' ');
-      if (version === undefined || driver === undefined) throw new Unreadable(`not an engine: ${JSON.stringify(head.slice(0, 60))}`);
-      return { version, firewall: driver, off: off.filter(Boolean) };
-    },
   );

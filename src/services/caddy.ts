@@ -228,3 +228,19 @@ export const mayEnter = ({ enter }: Site, side: Side): boolean | null => {
 export const guarded = ({ sites }: Caddy): readonly Site[] => sites.filter(({ enter }) => enter === 'vpn');
 /** For people: `container caddy`. */
 export const called = ({ container, unit }: Caddy): string => (container === undefined ? `unit ${unit}` : `container ${container}`);
+
+/** An address as a client of that side and family has. Where the VPN's IPv6 is not declared, the server's own stands for it. */
+export const clientOf = ({ allow, addresses }: Caddy, side: Side, of: 4 | 6): Address => {
+  if (side === 'public') return stranger(of, allow);
+  const network = allow.find((one) => family(one) === of);
+  return network === undefined ? (addresses.vpn.find((one) => family(one) === of) ?? stranger(of, [])) : memberOf(network);
+};
+/** Ranges of a site's ACL that name the network of Caddy's own container: whoever is masked looks so. */
+export const ownRanges = (server: Server, site: Site, networks: readonly Cidr[]): readonly Cidr[] =>
+  aclOf(server, site.name).ranges.filter((range) => networks.some((network) => overlap(range, network)));
+/** What shows its last lines. */
+export const logCommand = ({ container, unit }: Caddy, by: string): string =>
+  container === undefined ? `sudo journalctl -u ${unit} -n 50 --no-pager` : `sudo ${by} logs --tail 50 ${container}`;
+/** Caddy's own program, where it runs. */
+export const caddyCommand = ({ container }: Caddy, by: string, args: string): string =>
+  container === undefined ? `sudo caddy ${args}` : `sudo ${by} exec ${container} caddy ${args}`;
