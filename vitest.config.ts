@@ -9,11 +9,15 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: ['test/e2e/*.test.ts'],
+          exclude: ['test/e2e/caddy.test.ts'],
           environment: 'node',
           testTimeout: 120_000,
           hookTimeout: 600_000,
           fileParallelism: true,
         },
+      },
+      {
+        test: { name: 'e2e-caddy', include: ['test/e2e/caddy.test.ts'], environment: 'node', testTimeout: 240_000, hookTimeout: 600_000 },
       },
     ],
   },

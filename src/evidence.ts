@@ -7,7 +7,7 @@ export type Vantage = HostName;
 export type Key = string;
 
 /** Data, JSON through and through. Only `src/hosts` asks it. */
-export type Question = Script | DnsQuestion;
+export type Question = Script | Native;
 /** What a shell answers. */
 export interface Script {
   readonly at: Vantage;
@@ -21,7 +21,9 @@ export interface Script {
   readonly seconds?: number;
 }
 
-/** Asked by this machine itself, without a shell; the answer is what dig prints. Elsewhere a script asks it of dig. */
+/** Asked by this machine itself, without a shell. */
+export type Native = DnsQuestion | QuicQuestion;
+/** The answer is what dig prints. Elsewhere a script asks it of dig. */
 export interface DnsQuestion {
   readonly at: 'here';
   readonly via: 'dns';
@@ -35,6 +37,16 @@ export interface DnsQuestion {
 }
 /** `HTTPS`: type 65, which tells a browser addresses too (RFC 9460). */
 export type RecordType = 'A' | 'AAAA' | 'HTTPS';
+/** Whether QUIC is spoken there: a version that nobody has must draw a Version Negotiation packet (RFC 9000, 6.1). */
+export interface QuicQuestion {
+  readonly at: 'here';
+  readonly via: 'quic';
+  /** An IP address. */
+  readonly to: string;
+  readonly port: number;
+  /** 3 when absent. */
+  readonly seconds?: number;
+}
 
 /** Raw on purpose; no final newline. */
 export interface Answer {
@@ -62,9 +74,9 @@ export interface Evidence {
 }
 
 /** One narrow question and how to read its answer. `at` is the answering vantage's clock: readers turn times into ages. `here`: ours. */
-export interface Probe<T> {
+export interface Probe<T, Asked extends Question = Question> {
   readonly key: Key;
-  readonly question: Question;
+  readonly question: Asked;
   read(answer: Answer, at: number, here?: Span): T;
 }
 

@@ -59,6 +59,8 @@ export interface Fabric {
   readonly n8n?: N8n;
   /** Absent: no names to look after. */
   readonly dns?: Dns;
+  /** Absent: no Caddy here. */
+  readonly caddy?: Caddy;
   readonly accept: readonly Accepted[];
 }
 
@@ -183,6 +185,39 @@ export interface HeadscaleContainer {
   readonly config: string;
   /** Absolute path of the compose file that starts it. Absent: the container is restarted by itself. */
   readonly compose?: string;
+}
+
+/** A Caddy and who may enter its sites. One of `container` and `unit` at least is there. */
+export interface Caddy {
+  readonly host: HostName;
+  /** Of podman or docker. */
+  readonly container?: string;
+  /** What starts it: systemd's, with its suffix. */
+  readonly unit?: string;
+  /** Absolute path on the host, also where a container reads it under another. */
+  readonly caddyfile: string;
+  /** Where its admin API listens, as Caddy itself sees it. */
+  readonly admin: { readonly address: Address; readonly port: number };
+  /** By which clients come, over TCP and UDP. */
+  readonly port: number;
+  /** Networks of the VPN's clients. */
+  readonly allow: readonly Cidr[];
+  /** IP addresses by which those of each side connect. */
+  readonly addresses: Readonly<Record<Side, readonly Address[]>>;
+  readonly sites: readonly Site[];
+  /** Hosts, or `here`, that stand on each side: never the server itself. */
+  readonly vantages: Readonly<Record<Side, readonly HostName[]>>;
+}
+export type Side = 'vpn' | 'public';
+export interface Site {
+  /** A DNS name, which is its SNI and Host as well. */
+  readonly name: string;
+  /** Who may enter. `public`: nothing is said of the VPN's clients. */
+  readonly enter: Side | 'both';
+  /** What is asked of it. */
+  readonly path: string;
+  /** Text that its own answer to that holds. `null`: any answer of its own that is not empty. */
+  readonly marker: string | null;
 }
 
 /** A risk somebody accepted: a finding again after `until`. */

@@ -13,6 +13,9 @@ export const questionText = (question: Question): string => {
       return question.script;
     case 'dns':
       return digCommand(question);
+    case 'quic':
+      // No tool that is everywhere sends it.
+      return `UDP to ${question.to} port ${question.port}: 1200 bytes of a QUIC version that nobody has (RFC 9000, 6)`;
     default:
       return question satisfies never;
   }

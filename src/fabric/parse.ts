@@ -1,6 +1,6 @@
 // Text → Fabric, or every problem in it, each at its place. Pure.
 import { dirname, isAbsolute, join } from 'node:path';
-import type { Address, Backend, Dns, Fabric, Headscale, Host, N8n, SecretSource } from '../fabric.ts';
+import type { Address, Backend, Caddy, Dns, Fabric, Headscale, Host, N8n, SecretSource } from '../fabric.ts';
 import {
   entries,
   type Fault,
@@ -19,7 +19,18 @@ import {
   schemaFaults,
   show,
 } from './problems.ts';
-import { AZURE_CLOUDS, backendName, type Draft, dnsName, fileSchema, hostName, modelName, noMasterKey, secretName } from './schema.ts';
+import {
+  AZURE_CLOUDS,
+  backendName,
+  type Draft,
+  dnsName,
+  fileSchema,
+  hostName,
+  modelName,
+  noMasterKey,
+  secretName,
+  siteName,
+} from './schema.ts';
 
 export { type Problem, problemText } from './problems.ts';
 
@@ -42,6 +53,7 @@ export function parse(text: string, file: string): { readonly fabric: Fabric } |
     ...aliasFaults(data, at),
     ...n8nFaults(data),
     ...dnsFaults(data, at),
+    ...caddyFaults(data),
   ];
   const problems = placed(written, faults, pathText);
   return draft.success && problems.length === 0 ? { fabric: meaning(draft.data, file) } : { problems };
@@ -69,6 +81,7 @@ function* nameFaults(data: unknown): Generator<Fault> {
     [['litellm', 'backends'], backendName],
     [['litellm', 'aliases'], modelName],
     [['dns', 'names'], dnsName],
+    [['caddy', 'sites'], siteName],
   ] as const;
   for (const [path, schema] of named)
     for (const [name] of entries(get(data, path))) {
@@ -215,6 +228,35 @@ function* dnsFaults(data: unknown, at: (path: Path) => string): Generator<Fault>
       yield wrong([...path, field], 'nothing, without container:', headscale[field]);
 }
 
+/** How Caddy runs must be said, and from where and by which addresses each side comes: never from the server itself. */
+function* caddyFaults(data: unknown): Generator<Fault> {
+  const caddy = get(data, ['caddy']);
+  if (!isMapping(caddy)) return;
+  const { host, container, unit } = caddy;
+  const hosts = get(data, ['hosts']);
+  if (typeof host === 'string' && isMapping(hosts) && !Object.hasOwn(hosts, host))
+    yield wrong(['caddy', 'host'], 'the name of a host in hosts', host, { known: Object.keys(hosts) });
+  if (container === undefined && unit === undefined)
+    yield wrong(['caddy', 'container'], 'the name of its container, or unit: with the unit that runs it', container);
+  const known = ['here', ...entries(hosts).map(([name]) => name)];
+  const isServer = (name: unknown) =>
+    name === host || (name === 'here' && typeof host === 'string' && get(hosts, [host, 'client']) === 'local');
+  const seen = new Set<unknown>();
+  for (const side of ['vpn', 'public']) {
+    const names = items(get(caddy, ['vantages', side]));
+    for (const [index, name] of names.entries()) {
+      const path = ['caddy', 'vantages', side, index];
+      if (typeof name !== 'string') continue; // the schema said so
+      if (isMapping(hosts) && !known.includes(name)) yield wrong(path, 'the name of a host in hosts, or here', name, { known });
+      else if (isServer(name)) yield wrong(path, 'another machine than the server: asked from itself, it looks like its own gateway', name);
+      else if (seen.has(name)) yield wrong(path, 'each vantage once, on one side', name);
+      seen.add(name);
+    }
+    if (names.length > 0 && isNothing(get(caddy, ['addresses', side])))
+      yield wrong(['caddy', 'addresses', side], `the IP addresses by which those in vantages.${side} connect`, undefined);
+  }
+}
+
 /** What may be a secret is not shown. */
 function wrong(path: Path, expected: string, found: unknown, more: More = {}): Fault {
   return plainWrong(path, expected, found, more, isNothing(found) || !(isSecret(path) || isPlainKey(path, found)) ? show(found) : notShown);
@@ -249,7 +291,7 @@ function pathText(path: Path): string {
 }
 
 /** What a file without problems says, with all that it leaves to us. */
-function meaning({ hosts, tailnet, litellm, n8n, dns, accept }: Draft, file: string): Fabric {
+function meaning({ hosts, tailnet, litellm, n8n, dns, caddy, accept }: Draft, file: string): Fabric {
   const range = tailnet?.range ?? '100.64.0.0/10';
   const master = litellm.master_key ?? 'LITELLM_MASTER_KEY';
   return {
@@ -273,6 +315,7 @@ function meaning({ hosts, tailnet, litellm, n8n, dns, accept }: Draft, file: str
     },
     ...(n8n === undefined ? {} : { n8n: meantN8n(n8n) }),
     ...(dns === undefined ? {} : { dns: meantDns(dns) }),
+    ...(caddy === undefined ? {} : { caddy: meantCaddy(caddy, range) }),
     accept: (accept ?? []).map(({ subject, ...rest }) => (subject === undefined ? rest : { subject, ...rest })),
   };
 }
@@ -363,6 +406,21 @@ function meantHeadscale({
 }: NonNullable<NonNullable<Draft['dns']>['headscale']>): Headscale {
   if (container === undefined) return { host, config, run: { by: 'unit', unit } };
   return { host, config, run: { by: 'container', container, config: inside, ...(compose === undefined ? {} : { compose }) } };
+}
+
+function meantCaddy({ host, container, unit, caddyfile, ...more }: NonNullable<Draft['caddy']>, range: string): Caddy {
+  return {
+    host,
+    ...(container === undefined ? {} : { container }),
+    ...(unit === undefined ? {} : { unit }),
+    caddyfile,
+    admin: more.admin ?? { address: 'localhost', port: 2019 },
+    port: more.port ?? 443,
+    allow: more.allow ?? [range],
+    addresses: { vpn: more.addresses.vpn ?? [], public: more.addresses.public ?? [] },
+    sites: Object.entries(more.sites).map(([name, { enter, path = '/', marker = null }]) => ({ name, enter, path, marker })),
+    vantages: { vpn: more.vantages.vpn ?? [], public: more.vantages.public ?? [] },
+  };
 }
 
 function meantBackend(name: string, { kind, url, key, cost, models }: Draft['litellm']['backends'][string]): Backend {

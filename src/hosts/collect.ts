@@ -1,12 +1,12 @@
 import { setTimeout } from 'node:timers/promises';
-import type { Answer, Evidence, Key, Lost, Probe, Question, Script, Vantage } from '../evidence.ts';
+import type { Answer, Evidence, Key, Lost, Native, Probe, Question, Script, Vantage } from '../evidence.ts';
 import { isLost } from '../evidence.ts';
 import type { Fabric } from '../fabric.ts';
 import { type Keyring, spell } from '../secret.ts';
 import { decode, encodeScript } from '../wire.ts';
 import { sudoPassword, sudoSaid } from './become.ts';
 import type { Connector } from './connector.ts';
-import { askNatively, type Native } from './native.ts';
+import { askNatively } from './native.ts';
 import { redact, redactText } from './redact.ts';
 
 /** What collecting and performing need of the outside. Tests count its execs. */

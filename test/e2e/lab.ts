@@ -62,10 +62,26 @@ ${models}  aliases:
     default: akira/qwen2.5-7b
 ${more}`;
 
+/** What the ends of both networks have besides IPv4, and what the host stands on, where that is not the lab's base alone. */
+export interface Extras {
+  readonly six?: { readonly ops: string; readonly pub: string; readonly tailnet: string; readonly wan: string };
+  readonly base?: string;
+  /** More of systemd-nspawn's arguments. */
+  readonly nspawn?: string;
+  /** Programs that come before this machine's own. */
+  readonly bin?: string;
+}
+
 /** Brings a lab up before the file's tests and down after them. `net` must be its own, since files run side by side. */
-export const lab = (net: string) => {
+export const lab = (net: string, { six, base, nspawn, bin }: Extras = {}) => {
   const dir = mkdtempSync(join(tmpdir(), 'fabric-e2e-'));
-  const env: NodeJS.ProcessEnv = { ...process.env, LAB_NET: net };
+  const env: NodeJS.ProcessEnv = {
+    ...process.env,
+    LAB_NET: net,
+    ...(base === undefined ? {} : { LAB_BASE: base }),
+    ...(nspawn === undefined ? {} : { LAB_NSPAWN_EXTRA: nspawn }),
+  };
+  const with6 = (four: string, address6: string | undefined): string => (address6 === undefined ? four : `${four},${address6}`);
   const run = async (
     file: string,
     args: readonly string[],
@@ -90,7 +106,7 @@ export const lab = (net: string) => {
     run(LAB, ['exec', from, 'curl', '-s', '-m', '8', ...args, url]);
   const fabricEnv = {
     ...env,
-    PATH: `${dir}/bin:${env['PATH'] ?? ''}`,
+    PATH: `${dir}/bin:${bin === undefined ? '' : `${bin}:`}${env['PATH'] ?? ''}`,
     XDG_STATE_HOME: join(dir, 'state'),
     LITELLM_MASTER_KEY: KEY,
     NO_COLOR: '1',
@@ -100,9 +116,9 @@ export const lab = (net: string) => {
     mkdirSync(join(dir, 'bin'));
     await must(run(LAB, ['net-down']));
     await verb('net-up');
-    await verb('client', 'ops', '100.64.0.5/10', 'ts');
-    await verb('client', 'pub', '203.0.113.9/24', 'wan');
-    await verb('up', 'akira', '100.64.0.14', '203.0.113.14');
+    await verb('client', 'ops', with6('100.64.0.5/10', six?.ops), 'ts');
+    await verb('client', 'pub', with6('203.0.113.9/24', six?.pub), 'wan');
+    await verb('up', 'akira', with6('100.64.0.14', six?.tailnet), with6('203.0.113.14', six?.wan));
     await verb('wait', 'akira');
     // What an operator has in ~/.ssh/config.
     writeFileSync(join(dir, 'ssh_config'), await verb('ssh-config'));
@@ -121,6 +137,8 @@ export const lab = (net: string) => {
   return {
     dir,
     verb,
+    /** A program of this machine in a client's network namespace, or in a host's. */
+    exec: (from: string, ...command: readonly string[]): Promise<Ran> => run(LAB, ['exec', from, ...command]),
     /** Runs a script as root on the host; its output. Throws where it fails. */
     root: (script: string): Promise<string> => must(run(LAB, ['ssh', 'akira', 'sh', '-s'], { input: script })),
     /** `fabric ARGS`, where the operator stands: on the tailnet, as a user who has sudo on the host. */

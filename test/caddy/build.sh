@@ -1,0 +1,87 @@
+#!/bin/bash
+# build.sh: what the lab of Caddy needs, in $LAB_DIR/caddy (LAB_DIR: /var/lib/fabric-lab), on top of test/lab/build.sh's base. Root, Go.
+#
+#   caddy      Caddy from its Go module, at the version that docs/caddy.md measured (Debian's own, 2.6.2, knows no client_ip)
+#   image.tar  the root of a container image: that Caddy and busybox, as bare as upstream's (sh and wget, no curl)
+#   layer      Debian's docker.io and what masks and forwards (iptables, conntrack, socat, passt, slirp4netns), over the base
+#   bin/curl   the base's curl, which lists HTTP3, for this machine: its own may not
+#
+# Each is made under another name and renamed when whole; NAME.stamp holds the hash of what defines it, so a second run does nothing.
+set -euo pipefail
+HERE=$(cd "$(dirname "$0")" && pwd)
+LAB_DIR=${LAB_DIR:-/var/lib/fabric-lab}
+OUT=$LAB_DIR/caddy
+CADDY=v2.11.4
+
+[ "$(id -u)" = 0 ] || { echo 'caddy: root is needed' >&2; exit 1; }
+mkdir -p "$OUT/bin"
+exec 9>"$OUT/build.lock"
+flock 9
+
+part() { # NAME INPUT...
+  local name=$1 new=$OUT/$1.new make want t0=$SECONDS; shift
+  make=build_${name%.tar}
+  want=$({ declare -f "$make"; echo "$CADDY"; cat "$@" </dev/null; } | sha256sum | cut -d' ' -f1)
+  [ -e "$OUT/$name" ] && [ "$(cat "$OUT/$name.stamp" 2>/dev/null)" = "$want" ] && return
+  echo "caddy: making $name"
+  rm -rf --one-file-system "$new" "$new".* "$OUT/$name.stamp" "${OUT:?}/$name"
+  "$make" "$new" || { cat "$new.log" >&2 2>/dev/null; echo "caddy: $name could not be made" >&2; return 1; }
+  mv "$new" "$OUT/$name"
+  rm -rf --one-file-system "$new".*
+  echo "$want" > "$OUT/$name.stamp"
+  echo "caddy: $name made in $((SECONDS - t0)) s"
+}
+
+build_caddy() { # OUT
+  local bin=$1.bin
+  command -v go >/dev/null || { echo 'caddy: built from its Go module, and Go is not installed' >&2; return 1; }
+  CGO_ENABLED=0 GOBIN=$bin nice go install -trimpath -ldflags '-s -w' "github.com/caddyserver/caddy/v2/cmd/caddy@$CADDY" >"$1.log" 2>&1 || return 1
+  mv "$bin/caddy" "$1"
+}
+
+build_layer() { # OUT
+  # A mount namespace of its own: what an interrupted run leaves is files alone. The mirrors are the base's.
+  # shellcheck disable=SC2016
+  unshare --mount --propagation private bash -euc '
+    new=$1 base=$2
+    mkdir -p "$new" "$new.work" "$new.root"; root=$new.root
+    mount -t overlay overlay -o "lowerdir=$base,upperdir=$new,workdir=$new.work" "$root"
+    mount --rbind /dev "$root/dev"; mount -t proc proc "$root/proc"
+    cp /etc/resolv.conf "$root/etc/resolv.conf"
+    printf "#!/bin/sh\nexit 101\n" > "$root/usr/sbin/policy-rc.d"; chmod 755 "$root/usr/sbin/policy-rc.d" # start nothing
+    export DEBIAN_FRONTEND=noninteractive
+    chroot "$root" apt-get -qq update
+    chroot "$root" apt-get -qq -y --no-install-recommends install \
+      docker.io docker-cli iptables conntrack socat passt slirp4netns uidmap rootlesskit busybox-static >/dev/null
+    rm -rf "$root"/usr/sbin/policy-rc.d "$root"/etc/resolv.conf "$root"/var/lib/apt/lists/* "$root"/var/cache/apt/*.bin
+    # A VPS with Docker as its provider delivers it: no firewalld.
+    ln -sf /dev/null "$root/etc/systemd/system/firewalld.service"
+    # Docker keeps its files off the overlay; no pids limit, as in the base.
+    mkdir -p "$root/etc/docker"; echo "{\"data-root\":\"/var/lib/containers/docker\"}" > "$root/etc/docker/daemon.json"
+    umount -R "$root"' layer "$1" "$LAB_DIR/base" >"$1.log" 2>&1
+}
+
+build_image() { # OUT
+  local root=$1.root x
+  mkdir -p "$root"/{bin,etc/caddy,data,config,proc,sys,dev,tmp,run,srv,root,usr/bin}
+  cp "$OUT/caddy" "$root/usr/bin/caddy"
+  cp "$OUT/layer/usr/bin/busybox" "$root/bin/busybox"
+  for x in sh wget cat ls sleep kill nslookup ip; do ln -s busybox "$root/bin/$x"; done
+  printf 'root:x:0:0:root:/root:/bin/sh\n' > "$root/etc/passwd"
+  printf 'root:x:0:\n' > "$root/etc/group"
+  tar -C "$root" --owner=0 --group=0 --numeric-owner -cf "$1" .
+}
+
+[ -d "$LAB_DIR/base" ] || { echo 'caddy: the base comes first: test/lab/build.sh' >&2; exit 1; }
+part layer "$LAB_DIR/base.stamp" &
+layer=$!
+part caddy
+wait $layer
+part image.tar "$OUT/caddy.stamp" "$OUT/layer.stamp"
+
+cat > "$OUT/bin/curl.new" <<SH
+#!/bin/sh
+exec $LAB_DIR/base/usr/lib64/ld-linux-x86-64.so.2 --library-path $LAB_DIR/base/usr/lib/x86_64-linux-gnu $LAB_DIR/base/usr/bin/curl "\$@"
+SH
+chmod 755 "$OUT/bin/curl.new"; mv "$OUT/bin/curl.new" "$OUT/bin/curl"
+"$OUT/bin/curl" -V | grep -q HTTP3 || { echo "caddy: the base's curl has no HTTP3" >&2; exit 1; }
