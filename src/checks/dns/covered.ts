@@ -6,6 +6,7 @@ import { type TailscaleDns, tailscaleDns } from '../../probes/tailscale.ts';
 import { onHost } from '../../reproduce.ts';
 import { isRouted, isUnder, readNames } from '../../services/headscale.ts';
 import switches from './headscale-switches.ts';
+import magicDns from './magic-dns.ts';
 
 export default defineCheck({
   id: 'dns/covered',
@@ -32,7 +33,10 @@ export default defineCheck({
       return {
         subject: name.name,
         needs: [...lookUps(mine), ...(server === undefined ? [] : [server]), ...clients.map(({ probe }) => probe)],
-        ...(headscale === undefined ? {} : { blockedBy: [resultId(switches, headscale.host)] }),
+        blockedBy: [
+          ...(headscale === undefined ? [] : [resultId(switches, headscale.host)]),
+          ...dns.from.map((at) => resultId(magicDns, at)),
+        ],
         judge: (facts): readonly (Finding | Lost)[] =>
           explain(facts, mine, (astray) => {
             const finding = (who: readonly Astray[], saw: string, advice: string, reproduce: string): Finding => ({
@@ -86,7 +90,7 @@ const uncovered = (name: string, client: TailscaleDns): boolean =>
   client.is === 'there' &&
   client.map !== null &&
   client.map.resolvers.length === 0 &&
-  !(client.magicDns === true && isUnder(name, client.suffix)) &&
+  !isUnder(name, client.suffix) && // with MagicDNS off: dns/magic-dns
   ![...client.map.routes.keys()].some((domain) => isUnder(name, domain));
 const routesText = (client: TailscaleDns): string => {
   const domains = client.is === 'there' ? [...(client.map?.routes.keys() ?? []), ...(client.suffix === '' ? [] : [client.suffix])] : [];
