@@ -119,13 +119,23 @@ becoming(
     .command('doctor')
     .description('What is wrong, and why: root causes first, with their echoes. Asks each host once, changes nothing'),
 )
-  .argument('[subject...]', 'what to look at: litellm, n8n, tailnet, host, rex (your own); all when none is named')
+  .argument(
+    '[subject...]',
+    'what to look at: litellm, n8n, tailnet, host, dns, rex (your own); all when none is named. After dns, some of its names alone',
+  )
   .addOption(config())
   .addOption(format())
   .addOption(new Option('--fail-on <severity>', 'exit 1 from this severity on').choices(['fail', 'warn']).default('fail'))
   .option('--smoke', 'also send a completion of one token to backends that cost money', false)
   .addOption(new Option('--timeout <seconds>', 'give up on what has not answered by then').argParser(seconds))
   .option('--record <folder>', 'keep the evidence, redacted, as a new folder')
+  .option(
+    '--at <host>',
+    'of dns: ask from that host, or `here`, instead of those of dns.from (repeatable)',
+    (name: string, before: readonly string[]) => [...before, name],
+    [],
+  )
+  .addOption(new Option('--watch [seconds]', 'of dns: look again and again, and say what changed').argParser(seconds).preset('5'))
   .addOption(verbose('also list what passes'))
   .action((subjects: readonly string[], options: DoctorOptions) =>
     finish(import('./commands/doctor.ts').then(({ doctor }) => doctor(subjects, options))),

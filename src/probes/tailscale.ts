@@ -74,3 +74,105 @@ export const tailscalePing = (at: Vantage, address: Address): Probe<Pong> => ({
     throw new Unreadable(`tailscale ping said ${JSON.stringify(answer.out.slice(0, 80))}`);
   },
 });
+
+/** What Tailscale does about DNS on that machine. `null` inside: that version does not say. */
+export type TailscaleDns =
+  | { readonly is: 'absent' | 'no daemon' }
+  | {
+      readonly is: 'there';
+      readonly state: string;
+      /** `false`: userspace networking, where no packet of other programs gets into the tailnet. */
+      readonly tun: boolean;
+      /** accept-dns. */
+      readonly accepts: boolean | null;
+      readonly magicDns: boolean | null;
+      /** Of the tailnet's machines, without a dot at the end; empty: none. */
+      readonly suffix: string;
+      /** Health warnings about DNS. */
+      readonly health: readonly string[];
+      readonly map: NetworkMap | null;
+    };
+/** What the control server sent. */
+export interface NetworkMap {
+  readonly records: readonly { readonly name: string; readonly type: string; readonly value: string }[];
+  /** For every name. Empty: the machine's own resolvers stay. */
+  readonly resolvers: readonly string[];
+  /** By domain, without a dot at the end. */
+  readonly routes: ReadonlyMap<string, readonly string[]>;
+}
+
+/**
+ * Narrow parts of the status, then `tailscale dns status --json`, which came with 1.96; accept-dns is CorpDNS of the preferences as well.
+ *
+ *   "BackendState": "Running",
+ *   "TUN": true,
+ *     "MagicDNSSuffix": "tail.example.net",
+ *     "MagicDNSEnabled": true
+ *   = prefs
+ *   	"CorpDNS": true,
+ *   = dns
+ *   {"TailscaleDNS":true,"Resolvers":[],"SplitDNSRoutes":{},"ExtraRecords":[{"Name":"mayi.example.net","Value":"100.64.0.14"}]}
+ */
+export const tailscaleDns = (at: Vantage): Probe<TailscaleDns> => ({
+  key: 'tailscale/dns',
+  question: {
+    at,
+    via: 'sh',
+    script: [
+      FIND,
+      'o=$("$t" status --json --peers=false) || exit',
+      `printf '%s\\n' "$o" | sed -n '/^  "Health": \\[/,/^  \\]/p; /^  "\\(BackendState\\|TUN\\)"/p; /^    "MagicDNS/p'`,
+      `echo '= prefs'; "$t" debug prefs 2>/dev/null | grep '"CorpDNS"'`,
+      `echo '= dns'; "$t" dns status --json 2>/dev/null; :`,
+    ].join('\n'),
+  },
+  read: (answer) => {
+    if (answer.code === 1 && /failed to connect to local/.test(answer.err)) return { is: 'no daemon' };
+    const text = succeeded(answer);
+    if (text.trim() === 'absent') return { is: 'absent' };
+    const [status = '', prefs = '', dns = ''] = text.split(/^= (?:prefs|dns)\n?/m);
+    const state = /"BackendState": "(\w+)"/.exec(status)?.[1];
+    const tun = /"TUN": (true|false)/.exec(status)?.[1];
+    if (state === undefined || tun === undefined) throw new Unreadable('tailscale status names no BackendState and TUN');
+    const said = jsonOf(dns);
+    const accepts = said === null ? /"CorpDNS": (true|false)/.exec(prefs)?.[1] : String(said['TailscaleDNS']);
+    const magic = /"MagicDNSEnabled": (true|false)/.exec(status)?.[1];
+    return {
+      is: 'there',
+      state,
+      tun: tun === 'true',
+      accepts: accepts === undefined ? null : accepts === 'true',
+      magicDns: magic === undefined ? null : magic === 'true',
+      suffix: bare(/"MagicDNSSuffix": "([^"]*)"/.exec(status)?.[1] ?? ''),
+      health: [...(/"Health": \[([\s\S]*?)^ {2}\]/m.exec(status)?.[1] ?? '').matchAll(/"((?:[^"\\]|\\.)*)"/g)]
+        .flatMap(([, one]) => one ?? [])
+        .filter((one) => /dns|resolv/i.test(one)),
+      map: said === null ? null : mapOf(said),
+    };
+  },
+});
+
+const bare = (name: string): string => name.toLowerCase().replace(/\.$/, '');
+const isObject = (value: unknown): value is Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
+const jsonOf = (text: string): Readonly<Record<string, unknown>> | null => {
+  if (!text.trimStart().startsWith('{')) return null;
+  const value: unknown = JSON.parse(text);
+  return isObject(value) ? value : null;
+};
+const list = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
+/** Resolvers are `{ "Addr": "9.9.9.9" }`. */
+const addressOf = (value: unknown): readonly string[] =>
+  isObject(value) && typeof value['Addr'] === 'string' ? [value['Addr']] : typeof value === 'string' ? [value] : [];
+const mapOf = (said: Readonly<Record<string, unknown>>): NetworkMap => ({
+  records: list(said['ExtraRecords'])
+    .filter(isObject)
+    .map((one) => ({ name: bare(String(one['Name'])), type: String(one['Type'] ?? ''), value: String(one['Value']) })),
+  resolvers: list(said['Resolvers']).flatMap(addressOf),
+  routes: new Map(
+    Object.entries(isObject(said['SplitDNSRoutes']) ? said['SplitDNSRoutes'] : {}).map(([domain, servers]) => [
+      bare(domain),
+      list(servers).flatMap(addressOf),
+    ]),
+  ),
+});

@@ -1,0 +1,66 @@
+import { defineCheck, type Finding, resultId } from '../../check.ts';
+import { isLost, type Lost } from '../../evidence.ts';
+import { askCommand, leadsTo, saidBy } from '../../probes/dns.ts';
+import { astrayText, explain, isRight, lookUps, publicA, spots, strangers, tailnetAsks, typeOf } from '../../probes/names.ts';
+import { onHost } from '../../reproduce.ts';
+import loaded from './headscale-loaded.ts';
+import paths from './headscale-paths.ts';
+import netmap from './netmap.ts';
+import record from './record.ts';
+import resolver from './resolver.ts';
+
+export default defineCheck({
+  id: 'dns/answer',
+  rex: ['REX-33'],
+  standing: true,
+  title: 'The tailnet’s resolver says where the name is inside',
+  story:
+    '100.100.100.100 answers the tailnet’s records itself, with the AA bit, and forwards the rest. A public address from it is either a wrong record or a forwarded question; and a public resolver that says the same does not make it right.',
+  decides:
+    'A, AAAA and HTTPS over UDP and TCP, where the name leads applications astray: an address of `inside` for its kind, and nothing else in any of them. Silence is dns/resolver’s.',
+  sources: ['Tailscale: net/dns/resolver/tsdns.go (AA on its own answers; NOERROR and nothing for another type)'],
+  spared: { 'dns/udp/*/9.*': 'tells whether a public resolver says the same', 'dns/tcp/*': 'UDP and TCP say the same in every recording' },
+  each: (fabric) =>
+    spots(fabric).map((spot) => {
+      const { name, at, subject } = spot;
+      const asks = tailnetAsks(fabric, spot);
+      const outside = publicA(fabric, spot);
+      const host = fabric.dns?.headscale?.host;
+      return {
+        subject,
+        needs: [...lookUps([spot]), ...asks.map(({ probe }) => probe), outside],
+        blockedBy: [
+          resultId(resolver, at),
+          resultId(netmap, subject),
+          ...(host === undefined ? [] : [resultId(paths, host), resultId(loaded, host), resultId(record, name.name)]),
+        ],
+        judge: (facts): readonly (Finding | Lost)[] =>
+          explain(facts, [spot], (astray) =>
+            asks.flatMap(({ transport, type, probe }): readonly (Finding | Lost)[] => {
+              const reply = facts.maybe(probe);
+              if (isLost(reply)) return [reply];
+              if (reply.is === 'silent') return [];
+              const to = leadsTo(reply);
+              if (type === typeOf(name) ? isRight(to, name) : strangers(to, name).length === 0) return [];
+              const elsewhere = facts.maybe(outside);
+              const agree =
+                !isLost(elsewhere) && to.length > 0 && saidBy(elsewhere) === saidBy(reply) ? `, and ${fabric.dns?.public} agrees` : '';
+              const own = reply.aa ? 'from its own records' : 'as somebody else told it';
+              return [
+                {
+                  severity: 'fail',
+                  saw: `${fabric.tailnet.resolver} says of ${name.name} ${type} over ${transport.toUpperCase()}: ${saidBy(reply)}${to.length > 0 ? ` (${own}${agree})` : ''}; ${astrayText(astray)}`,
+                  want: type === typeOf(name) ? name.inside.join(' or ') : `nothing but ${name.inside.join(', ')}`,
+                  advice: reply.aa
+                    ? 'Correct the record; what a client has is at most as old as its last network map.'
+                    : reply.status === 'SERVFAIL'
+                      ? 'It has no record of it and no resolver to ask: give it the record, or a nameserver for the domain.'
+                      : 'It has no record of it and asks on: give it the record (Headscale: extra_records), or a nameserver for the domain.',
+                  reproduce: onHost(fabric, at, askCommand({ at, server: fabric.tailnet.resolver, name: name.name, type, transport })),
+                },
+              ];
+            }),
+          ),
+      };
+    }),
+});

@@ -1,0 +1,74 @@
+import { defineCheck, type Finding, resultId } from '../../check.ts';
+import { isLost, type Lost } from '../../evidence.ts';
+import { answersRight, foundText, isRight, spots, tailnetA } from '../../probes/names.ts';
+import { askedFor, repeated, resolvers, throughResolved } from '../../probes/resolver.ts';
+import { onHost } from '../../reproduce.ts';
+import acceptDns from './accept-dns.ts';
+import covered from './covered.ts';
+import hostsFile from './hosts-file.ts';
+import magicDns from './magic-dns.ts';
+import tailnetResolver from './resolver.ts';
+import userspace from './userspace.ts';
+
+export default defineCheck({
+  id: 'dns/split-domain',
+  rex: ['REX-33'],
+  standing: true,
+  title: 'systemd-resolved asks the tailnet’s resolver alone for the name',
+  story:
+    'systemd-resolved asks each link for its own domains. A name that no link has a domain of goes to all default links at once, and the first answer wins: the name is right in the morning and wrong in the evening, and dig at 100.100.100.100 is always right.',
+  decides:
+    'systemd-resolved’s links, their servers, domains and default routes, where it is what applications ask and the tailnet’s resolver has the name right: the name must be asked of the tailnet’s resolver and of no other. And four questions past its cache, of which one wrong answer is a failure although the application was lucky.',
+  sources: [
+    'resolved.conf(5), Domains=; systemd-resolved.service(8), routing of lookups',
+    'Tailscale: net/dns/resolved.go; issue 1206 of Headscale',
+  ],
+  each: (fabric) =>
+    spots(fabric).map((spot) => {
+      const { name, at, subject } = spot;
+      const [asked, again, known] = [resolvers(at), repeated(at, name.name), tailnetA(fabric, spot)];
+      return {
+        subject,
+        needs: [asked, again, known],
+        blockedBy: [
+          resultId(acceptDns, at),
+          resultId(userspace, at),
+          resultId(tailnetResolver, at),
+          resultId(hostsFile, subject),
+          resultId(covered, name.name),
+          resultId(magicDns, at),
+        ],
+        judge: (facts): readonly (Finding | Lost)[] => {
+          const { resolver, resolver6 } = fabric.tailnet;
+          const links = facts.know(asked);
+          const tries = facts.maybe(again);
+          if (!throughResolved(links) || links.links === null || isLost(tries) || tries === null)
+            return isLost(tries) && throughResolved(links) ? [tries] : [];
+          const there = facts.maybe(known);
+          if (isLost(there)) return [there];
+          if (!answersRight(there, name)) return [];
+          const wrong = tries.fresh.filter(({ addresses }) => !isRight(addresses, name));
+          const of = askedFor(links.links, name.name);
+          const isOurs = (one: string): boolean => one === resolver || one === resolver6;
+          const others = of.filter(({ servers }) => !servers.some(isOurs));
+          if (wrong.length === 0 || (others.length === 0 && of.length > 0)) return [];
+          const ours = links.links.find(({ servers }) => servers.some(isOurs));
+          const what =
+            ours === undefined
+              ? `no link of systemd-resolved has ${resolver}`
+              : `systemd-resolved asks ${of.map((link) => `${link.name} (${link.servers.join(', ')})`).join(' and ')}: ${ours.name} has ${ours.domains.length === 0 ? 'no domains' : `${ours.domains.join(', ')} and nothing that covers it`}`;
+          const finding: Finding = {
+            severity: 'fail',
+            saw: `${what}; ${wrong.length} of ${tries.fresh.length} fresh answers to ${at} were wrong: ${[...new Set(wrong.map(({ addresses, links: by }) => `${foundText(addresses)}${by.length > 0 ? ` by ${by.join(', ')}` : ''}`))].join('; ')}`,
+            want: `${name.name} asked of ${resolver} alone`,
+            advice:
+              ours === undefined
+                ? 'Have Tailscale tell it again: sudo systemctl restart tailscaled (systemd-resolved forgets what it was told when it is restarted).'
+                : `At once, until the next restart: sudo resolvectl domain ${ours.name} ${[...ours.domains.map((one) => `~${one}`), `~${name.name}`].map((one) => `'${one}'`).join(' ')}. For good: a split route that covers it, so that Tailscale says so itself.`,
+            reproduce: onHost(fabric, at, `resolvectl domain; for i in 1 2 3 4; do resolvectl query --cache=no ${name.name}; done`),
+          };
+          return [finding];
+        },
+      };
+    }),
+});
