@@ -179,7 +179,7 @@ export const consequences = (dns: Dns, config: FileState | null, way: Way): read
   if (names === null || 'why' in names) return [];
   const open = dns.names.map(({ name }) => name).filter((name) => !isRouted(name, names));
   if (open.length === 0) return [];
-  const split = `split: clients ask the tailnet for ${open.join(', ')} and what is below, of which it knows its own records alone (mail and text records of such a name are gone for them); all else stays with the resolver that they have`;
+  const split = `split: clients ask the tailnet for ${open.join(', ')} and for what is below, which does not exist for them without a record; all else stays with the resolver that they have`;
   const override = `override: clients ask the tailnet for every name, which passes them on to ${globals(names)}; their own resolver, and the names that it alone knows, are not asked any more`;
   return way === 'split' ? [`${split}.`, `--remedy ${override}.`] : [`${override}.`, `--remedy ${split}.`];
 };
