@@ -2,12 +2,13 @@
 # make test   the tests that need no root: under a minute
 # make e2e    the tests on real hosts (root, Debian): under five minutes once the lab's base is built
 # make e2e-caddy  Docker, Caddy and curl on a lab host, in every state of docs/caddy.md (root, Debian, Go)
+# make e2e-tailnet   names on a real Headscale with real Tailscale clients (root, Debian, Go): four minutes, and five to build these once
 # make lab-demo   the main job on a real host in a lab on this machine, with the real LiteLLM (root, Debian)
 # make lint   formatter, linter, types
 # make fixtures   breaks a lab host in every known way and records what each check sees, and what each probe says (root, Debian)
 # make bench  the figures of bench/README.md, measured (root, Debian): a quarter of an hour on an idle machine
 
-.PHONY: demo lab-demo test e2e lint fixtures bench build lab stores e2e-caddy caddy
+.PHONY: demo lab-demo test e2e e2e-caddy e2e-tailnet lint fixtures bench build lab stores caddy tailnet
 SOURCES := $(shell find src test/demo -name '*.ts') build.js package.json tsconfig.types.json
 
 demo: dist/main.js
@@ -24,6 +25,9 @@ e2e: dist/main.js lab stores
 
 e2e-caddy: dist/main.js caddy
 	npx vitest run --project e2e-caddy $(VITEST)
+
+e2e-tailnet: dist/main.js lab tailnet
+	npx vitest run --project e2e-tailnet $(VITEST)
 
 fixtures: dist/main.js lab
 	rm -rf fixtures
@@ -52,3 +56,6 @@ stores:
 
 caddy: lab
 	@test/caddy/build.sh
+
+tailnet:
+	@test/tailnet/build.sh

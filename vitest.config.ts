@@ -19,6 +19,15 @@ export default defineConfig({
       {
         test: { name: 'e2e-caddy', include: ['test/e2e/caddy.test.ts'], environment: 'node', testTimeout: 240_000, hookTimeout: 600_000 },
       },
+      {
+        test: {
+          name: 'e2e-tailnet',
+          include: ['test/tailnet/*.test.ts'],
+          environment: 'node',
+          testTimeout: 180_000,
+          hookTimeout: 600_000,
+        },
+      },
     ],
   },
 });

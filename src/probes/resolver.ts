@@ -6,8 +6,9 @@ import { quote } from '../shell.ts';
 /** What the applications of that machine get (getaddrinfo), sorted. Empty: it has no such name. */
 export const lookedUp = (at: Vantage, name: string): Probe<readonly Address[]> => ({
   key: `looked-up/${name}`,
-  question: { at, via: 'sh', script: lookupCommand(name) },
-  read: (answer) => [...new Set(succeeded(answer).split('\n').filter(Boolean).map(canonical))],
+  question: { at, via: 'sh', script: lookupCommand(name), seconds: 8 },
+  // Who waits longer has no address either.
+  read: (answer) => (answer.code === 124 ? [] : [...new Set(succeeded(answer).split('\n').filter(Boolean).map(canonical))]),
 });
 /** 2: no such name. macOS has no getent, and dscacheutil asks as its applications do. */
 const lookupCommand = (name: string): string =>
@@ -165,11 +166,11 @@ export const repeated = (at: Vantage, name: string): Probe<Repeated | null> => (
   question: {
     at,
     via: 'sh',
-    seconds: 30,
+    seconds: 20,
     script: [
       'command -v resolvectl >/dev/null && systemctl -q is-active systemd-resolved || { echo absent; exit; }',
-      `echo '= usual'; resolvectl query ${quote(name)} 2>/dev/null`,
-      `for i in 1 2 3 4; do echo '= fresh'; resolvectl query --cache=no ${quote(name)} 2>/dev/null; done; :`,
+      `echo '= usual'; timeout 3 resolvectl query ${quote(name)} 2>/dev/null`,
+      `for i in 1 2 3 4; do echo '= fresh'; timeout 3 resolvectl query --cache=no ${quote(name)} 2>/dev/null; done; :`,
     ].join('\n'),
   },
   read: (answer) => {

@@ -4,6 +4,7 @@ import { astrayText, explain, foundText, isRight, lookUps, spots } from '../../p
 import { repeated } from '../../probes/resolver.ts';
 import { onHost } from '../../reproduce.ts';
 import hostsFile from './hosts-file.ts';
+import resolver from './resolver.ts';
 
 export default defineCheck({
   id: 'dns/cache',
@@ -22,7 +23,7 @@ export default defineCheck({
       return {
         subject,
         needs: [again, ...lookUps([spot])],
-        blockedBy: [resultId(hostsFile, subject)],
+        blockedBy: [resultId(resolver, at), resultId(hostsFile, subject)],
         judge: (facts): readonly (Finding | Lost)[] =>
           explain(facts, [spot], (astray) => {
             const tries = facts.know(again);

@@ -6,6 +6,7 @@ import { type TailscaleDns, tailscaleDns } from '../../probes/tailscale.ts';
 import { onHost } from '../../reproduce.ts';
 import { isRouted, isUnder, readNames } from '../../services/headscale.ts';
 import switches from './headscale-switches.ts';
+import magicDns from './magic-dns.ts';
 
 export default defineCheck({
   id: 'dns/covered',
@@ -32,7 +33,10 @@ export default defineCheck({
       return {
         subject: name.name,
         needs: [...lookUps(mine), ...(server === undefined ? [] : [server]), ...clients.map(({ probe }) => probe)],
-        ...(headscale === undefined ? {} : { blockedBy: [resultId(switches, headscale.host)] }),
+        blockedBy: [
+          ...(headscale === undefined ? [] : [resultId(switches, headscale.host)]),
+          ...dns.from.map((at) => resultId(magicDns, at)),
+        ],
         judge: (facts): readonly (Finding | Lost)[] =>
           explain(facts, mine, (astray) => {
             const finding = (who: readonly Astray[], saw: string, advice: string, reproduce: string): Finding => ({
@@ -53,13 +57,16 @@ export default defineCheck({
                     ? 'magic_dns is off'
                     : `it is not under base_domain ${names.baseDomain}`;
               return [
-                finding(
-                  astray,
-                  `override_local_dns is false, ${domain}, and no domain of nameservers.split covers it`,
-                  `Narrow: nameservers.split: { ${name.name}: [] } sends that name and what is under it to the tailnet’s resolver, which then answers nothing else under it; other names stay with each client’s own resolvers. ` +
-                    'Wide: override_local_dns: true, with nameservers.global, sends every name of every client there, and their own resolvers (a router’s names, a Pi-hole) are asked no more. fabric deploy dns does either; Headscale must be restarted.',
-                  onHost(fabric, headscale.host, `sudo grep -n -A12 '^dns:' ${headscale.config}`),
-                ),
+                {
+                  ...finding(
+                    astray,
+                    `override_local_dns is false, ${domain}, and no domain of nameservers.split covers it`,
+                    `Narrow: nameservers.split: { ${name.name}: [] } sends that name and what is under it to the tailnet’s resolver, which then answers nothing else under it; other names stay with each client’s own resolvers. ` +
+                      'Wide: override_local_dns: true, with nameservers.global, sends every name of every client there, and their own resolvers (a router’s names, a Pi-hole) are asked no more. fabric deploy dns does either; Headscale must be restarted.',
+                    onHost(fabric, headscale.host, `sudo grep -n -A12 '^dns:' ${headscale.config}`),
+                  ),
+                  fix: 'deploy dns',
+                },
               ];
             }
             return clients.flatMap(({ at, probe }): readonly (Finding | Lost)[] => {
@@ -86,7 +93,7 @@ const uncovered = (name: string, client: TailscaleDns): boolean =>
   client.is === 'there' &&
   client.map !== null &&
   client.map.resolvers.length === 0 &&
-  !(client.magicDns === true && isUnder(name, client.suffix)) &&
+  !isUnder(name, client.suffix) && // with MagicDNS off: dns/magic-dns
   ![...client.map.routes.keys()].some((domain) => isUnder(name, domain));
 const routesText = (client: TailscaleDns): string => {
   const domains = client.is === 'there' ? [...(client.map?.routes.keys() ?? []), ...(client.suffix === '' ? [] : [client.suffix])] : [];

@@ -7,6 +7,7 @@ import acceptDns from './accept-dns.ts';
 import covered from './covered.ts';
 import hostsFile from './hosts-file.ts';
 import magicDns from './magic-dns.ts';
+import tailnetResolver from './resolver.ts';
 import userspace from './userspace.ts';
 
 export default defineCheck({
@@ -32,6 +33,7 @@ export default defineCheck({
         blockedBy: [
           resultId(acceptDns, at),
           resultId(userspace, at),
+          resultId(tailnetResolver, at),
           resultId(hostsFile, subject),
           resultId(covered, name.name),
           resultId(magicDns, at),
