@@ -30,14 +30,17 @@ export interface Astray extends Spot {
   readonly found: readonly Address[];
 }
 export const lookUps = (all: readonly Spot[]): readonly Probe<unknown>[] => all.map(({ at, name }) => lookedUp(at, name.name));
+/** Nothing of what it finds is inside. One that is, among others, is a leak: dns/leak. */
+export const isAstray = (found: readonly Address[], { inside }: DnsName): boolean => !found.some((one) => inside.includes(one));
 /** A judgement of those that are astray. Where none is, and some could not be looked up, it is not known. */
 export const explain = (
   { maybe }: Facts,
   all: readonly Spot[],
   judge: (astray: readonly Astray[]) => readonly (Finding | Lost)[],
+  counts: (found: readonly Address[], name: DnsName) => boolean = isAstray,
 ): readonly (Finding | Lost)[] => {
   const seen = all.map((spot) => ({ spot, found: maybe(lookedUp(spot.at, spot.name.name)) }));
-  const astray = seen.flatMap(({ spot, found }) => (isLost(found) || isRight(found, spot.name) ? [] : [{ ...spot, found }]));
+  const astray = seen.flatMap(({ spot, found }) => (isLost(found) || !counts(found, spot.name) ? [] : [{ ...spot, found }]));
   return astray.length > 0 ? judge(astray) : seen.flatMap(({ found }) => (isLost(found) ? [found] : []));
 };
 

@@ -1,6 +1,6 @@
 import { defineCheck, type Finding, resultId } from '../../check.ts';
 import { isLost, type Lost } from '../../evidence.ts';
-import { answersRight, foundText, isRight, spots, tailnetA } from '../../probes/names.ts';
+import { answersRight, foundText, isAstray, spots, tailnetA } from '../../probes/names.ts';
 import { askedFor, repeated, resolvers, throughResolved } from '../../probes/resolver.ts';
 import { onHost } from '../../reproduce.ts';
 import acceptDns from './accept-dns.ts';
@@ -47,7 +47,7 @@ export default defineCheck({
           const there = facts.maybe(known);
           if (isLost(there)) return [there];
           if (!answersRight(there, name)) return [];
-          const wrong = tries.fresh.filter(({ addresses }) => !isRight(addresses, name));
+          const wrong = tries.fresh.filter(({ addresses }) => isAstray(addresses, name));
           const of = askedFor(links.links, name.name);
           const isOurs = (one: string): boolean => one === resolver || one === resolver6;
           const others = of.filter(({ servers }) => !servers.some(isOurs));
