@@ -180,16 +180,22 @@ export const adapted = (caddy: Caddy): Probe<Adapted | null> =>
  * Its version, as numbers; `null`: nothing runs.
  *
  *   v2.11.4 h1:XKxkMSgdxDqrr4y5LBhuqR8NKUeDrrvsMrtuNxlmJX4=
+ *   v2.11.4                    (of its build's list of modules: built from its Go module it says "unknown")
  *   2.6.2
  */
 export const version = (caddy: Caddy): Probe<readonly number[] | null> =>
-  ask(caddy, 'version', `${find(caddy)}\nif [ "$p" = 0 ]; then echo absent; exit; fi\nc version`, (answer) => {
-    const text = succeeded(answer);
-    if (text === 'absent') return null;
-    const [, numbers] = /^v?(\d+\.\d+\.\d+)/.exec(text) ?? [];
-    if (numbers === undefined) throw new Unreadable(`not a version: ${JSON.stringify(text.slice(0, 60))}`);
-    return numbers.split('.').map(Number);
-  });
+  ask(
+    caddy,
+    'version',
+    `${find(caddy)}\nif [ "$p" = 0 ]; then echo absent; exit; fi\nv=$(c version) || exit; case $v in v[0-9]* | [0-9]*) echo "$v";; *) c build-info | awk '$2 == "github.com/caddyserver/caddy/v2" { print $3; exit }';; esac`,
+    (answer) => {
+      const text = succeeded(answer);
+      if (text === 'absent') return null;
+      const [, numbers] = /^v?(\d+\.\d+\.\d+)/.exec(text) ?? [];
+      if (numbers === undefined) throw new Unreadable(`not a version: ${JSON.stringify(text.slice(0, 60))}`);
+      return numbers.split('.').map(Number);
+    },
+  );
 
 /**
  *   udp UNCONN 0      0         [::]:443    [::]:* users:(("docker-proxy",pid=2011,fd=7))
