@@ -3,6 +3,7 @@ import { firewall, flows, instance } from '../../probes/caddy.ts';
 import { interfaces } from '../../probes/network.ts';
 import { onHost } from '../../reproduce.ts';
 import { clientOf, family, guarded } from '../../services/caddy.ts';
+import { forgotten } from '../../services/caddy-remedies.ts';
 import { wayOf } from '../../services/masking.ts';
 import alive from './alive.ts';
 
@@ -48,7 +49,8 @@ export default defineCheck({
               severity: 'fail',
               saw: `${stale.length === 1 ? 'a flow' : `${stale.length} flows`} to ${caddy.port}/udp ${stale.length === 1 ? 'keeps' : 'keep'} a translation that today’s rules do not make: ${first.from} to ${first.to} is answered by ${first.answers} as ${first.answered}`,
               want: 'HTTP/3 comes the way that HTTP/1.1 and 2 do',
-              advice: `Forget the flows: sudo conntrack -D -p udp --orig-port-dst ${caddy.port}. Browsers open them anew within seconds.`,
+              advice: `Forget the flows, which \`fabric fix caddy/stale-udp\` does: sudo conntrack -D -p udp --orig-port-dst ${caddy.port}. Browsers open them anew within seconds.`,
+              fix: forgotten(caddy),
               reproduce: onHost(fabric, caddy.host, `sudo conntrack -L -p udp --orig-port-dst ${caddy.port}`),
             },
           ];
