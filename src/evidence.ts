@@ -7,7 +7,9 @@ export type Vantage = HostName;
 export type Key = string;
 
 /** Data, JSON through and through. Only `src/hosts` asks it. */
-export interface Question {
+export type Question = Spoken | Native;
+/** Said to the vantage's own shell. */
+export interface Spoken {
   readonly at: Vantage;
   readonly via: 'sh';
   /** POSIX shell. It may show in `ps`, so it cannot hold a secret. */
@@ -18,6 +20,22 @@ export interface Question {
   /** After which the host ends it. 10 when absent. */
   readonly seconds?: number;
 }
+
+/** Asked by this program itself, at `here` alone: no tool that is everywhere can. */
+export type Native = QuicQuestion;
+/** Whether QUIC is spoken there: a version that nobody has must draw a Version Negotiation packet (RFC 9000, 6.1). */
+export interface QuicQuestion {
+  readonly at: Vantage;
+  readonly via: 'quic';
+  /** An IP address. */
+  readonly to: string;
+  readonly port: number;
+  /** 3 when absent. */
+  readonly seconds?: number;
+}
+
+/** What is asked, as text for people: a script, or the question itself. */
+export const wording = (question: Question): string => (question.via === 'sh' ? question.script : JSON.stringify(question));
 
 /** Raw on purpose; no final newline. */
 export interface Answer {
@@ -45,9 +63,9 @@ export interface Evidence {
 }
 
 /** One narrow question and how to read its answer. `at` is the answering vantage's clock: readers turn times into ages. `here`: ours. */
-export interface Probe<T> {
+export interface Probe<T, Asked extends Question = Question> {
   readonly key: Key;
-  readonly question: Question;
+  readonly question: Asked;
   read(answer: Answer, at: number, here?: Span): T;
 }
 

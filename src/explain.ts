@@ -1,6 +1,6 @@
 // What there is to tell about a check or a post-mortem, without asking anybody: data in, data out.
 import { asDeclared, type Book, type Check, type Entry, type Result } from './check.ts';
-import type { Key, Question, Vantage } from './evidence.ts';
+import { type Key, type Question, type Vantage, wording } from './evidence.ts';
 import type { Accepted, Fabric } from './fabric.ts';
 import type { Found } from './lookup.ts';
 import { type Moment, type Recorded, replayed } from './prove.ts';
@@ -57,10 +57,7 @@ const asksOf = (check: Check, fabric: Fabric): readonly Asked[] => {
   const once = new Map(probes.map(({ key, question }) => [`${question.at} ${key}`, { key, question }]));
   return [...once.values()].map(({ key, question }) => asked(key, question));
 };
-const asked = (key: Key, { at, script, stdin, sudo }: Question): Asked => ({
-  vantage: at,
-  key,
-  root: sudo === true,
-  script,
-  stdin: stdin === undefined ? null : sealed(stdin),
-});
+const asked = (key: Key, question: Question): Asked => {
+  const { stdin, sudo } = question.via === 'sh' ? question : {};
+  return { vantage: question.at, key, root: sudo === true, script: wording(question), stdin: stdin === undefined ? null : sealed(stdin) };
+};

@@ -56,6 +56,8 @@ export interface Fabric {
   readonly litellm: Litellm;
   /** Absent: no n8n here. */
   readonly n8n?: N8n;
+  /** Absent: no Caddy here. */
+  readonly caddy?: Caddy;
   readonly accept: readonly Accepted[];
 }
 
@@ -144,6 +146,39 @@ export interface N8n {
 export const PROXIES = ['cloudflare', 'cloudflare-tunnel', 'nginx', 'caddy', 'traefik', 'tailscale-serve', 'tcp', 'other'] as const;
 /** `tcp`: passes connections on without looking inside. `other`: appends to X-Forwarded-For. */
 export type Front = (typeof PROXIES)[number];
+
+/** A Caddy and who may enter its sites. One of `container` and `unit` at least is there. */
+export interface Caddy {
+  readonly host: HostName;
+  /** Of podman or docker. */
+  readonly container?: string;
+  /** What starts it: systemd's, with its suffix. */
+  readonly unit?: string;
+  /** Absolute path on the host, also where a container reads it under another. */
+  readonly caddyfile: string;
+  /** Where its admin API listens, as Caddy itself sees it. */
+  readonly admin: { readonly address: Address; readonly port: number };
+  /** By which clients come, over TCP and UDP. */
+  readonly port: number;
+  /** Networks of the VPN's clients. */
+  readonly allow: readonly Cidr[];
+  /** IP addresses by which those of each side connect. */
+  readonly addresses: Readonly<Record<Side, readonly Address[]>>;
+  readonly sites: readonly Site[];
+  /** Hosts, or `here`, that stand on each side: never the server itself. */
+  readonly vantages: Readonly<Record<Side, readonly HostName[]>>;
+}
+export type Side = 'vpn' | 'public';
+export interface Site {
+  /** A DNS name, which is its SNI and Host as well. */
+  readonly name: string;
+  /** Who may enter. `public`: nothing is said of the VPN's clients. */
+  readonly enter: Side | 'both';
+  /** What is asked of it. */
+  readonly path: string;
+  /** Text that its own answer to that holds. `null`: any answer of its own that is not empty. */
+  readonly marker: string | null;
+}
 
 /** A risk somebody accepted: a finding again after `until`. */
 export interface Accepted {

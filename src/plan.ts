@@ -36,7 +36,14 @@ export interface Line {
   readonly now: Content | null;
 }
 
-/** One change as data: shown, applied, undone. `write` is for files that fabric owns, `patch` for those it shares. */
+/** A line of somebody else's file, by its number from 1, as it was found; `null` takes it out. */
+export interface Splice {
+  readonly at: number;
+  readonly was: string;
+  readonly now: string | null;
+}
+
+/** One change as data: shown, applied, undone. `write` is for files that fabric owns, `patch` and `splice` for those it shares. */
 export type Step = { readonly host: HostName } & (
   | {
       readonly do: 'write';
@@ -65,6 +72,13 @@ export type Step = { readonly host: HostName } & (
       /** Octal digits and user:group as found; `null`: the file is not there yet. */
       readonly was: { readonly mode: string; readonly owner: string } | null;
       readonly lines: readonly Line[];
+    }
+  | {
+      /** The file keeps all else, and itself: a container may have it mounted alone, and would go on reading one that was replaced. */
+      readonly do: 'splice';
+      readonly path: string;
+      readonly was: { readonly sha256: string };
+      readonly lines: readonly Splice[];
     }
   | { readonly do: 'run'; readonly title: string; readonly script: string; readonly undo: Undo; readonly seconds?: number }
   | {

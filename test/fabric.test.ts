@@ -87,6 +87,18 @@ n8n:
   url: https://n8n.example.net/
   webhooks: https://webhooks.example.net/in/
   proxies: [cloudflare-tunnel, tcp, nginx]
+caddy:
+  host: motoko
+  unit: caddy.service
+  caddyfile: /etc/caddy/Caddyfile
+  admin: "[::1]:2020"
+  port: 8443
+  allow: [10.8.0.0/16, fd00:8::/64]
+  addresses: { vpn: [10.8.0.1, "fd00:8::1"], public: [203.0.113.14] }
+  sites:
+    n8n.example.net: { enter: vpn, path: /healthz, marker: '"ok"' }
+    www.example.net: { enter: both }
+  vantages: { vpn: [here], public: [pinned] }
 accept:
   - check: litellm/exposure
     subject: akira
@@ -213,6 +225,20 @@ const whole: Fabric = {
     webhooks: 'https://webhooks.example.net/in',
     proxies: ['cloudflare-tunnel', 'tcp', 'nginx'],
   },
+  caddy: {
+    host: 'motoko',
+    unit: 'caddy.service',
+    caddyfile: '/etc/caddy/Caddyfile',
+    admin: { address: '::1', port: 2020 },
+    port: 8443,
+    allow: ['10.8.0.0/16', 'fd00:8::/64'],
+    addresses: { vpn: ['10.8.0.1', 'fd00:8::1'], public: ['203.0.113.14'] },
+    sites: [
+      { name: 'n8n.example.net', enter: 'vpn', path: '/healthz', marker: '"ok"' },
+      { name: 'www.example.net', enter: 'both', path: '/', marker: null },
+    ],
+    vantages: { vpn: ['here'], public: ['pinned'] },
+  },
   accept: [
     { check: 'litellm/exposure', subject: 'akira', reason: 'the zone is left to another team', until: '2027-01-31' },
     { check: 'host/firewall', reason: 'known', until: '2028-02-29' },
@@ -326,7 +352,7 @@ const bad: readonly (readonly [title: string, was: string, now: string, ...probl
     'an unknown section',
     'hosts:',
     'host: 1\nhosts:',
-    'f:1:1 host: expected one of hosts, tailnet, litellm, n8n, accept, found "host" (did you mean "hosts"?)',
+    'f:1:1 host: expected one of hosts, tailnet, litellm, n8n, caddy, accept, found "host" (did you mean "hosts"?)',
   ],
   [
     'an unknown key',
@@ -866,6 +892,39 @@ const bad: readonly (readonly [title: string, was: string, now: string, ...probl
     `${minimal}n8n: {host: akira, unit: n8n.service, url: http://n, proxies: [cloudflare, cloudflare-tunnel]}`,
     'f:14:64 n8n.proxies[0]: expected cloudflare-tunnel alone, which is Cloudflare’s edge and its tunnel, found "cloudflare"',
   ],
+  // caddy
+  [
+    'a Caddy with everything wrong',
+    minimal,
+    `${minimal}caddy:
+  host: akria
+  caddyfile: Caddyfile
+  admin: localhost
+  addresses: { vpn: [akira] }
+  sites:
+    n8n: { enter: all, path: x }
+  vantages: { vpn: [here, here], public: [akria, ghost] }
+`,
+    'f:14:1 caddy.container: expected the name of its container, or unit: with the unit that runs it, found nothing',
+    'f:15:9 caddy.host: expected the name of a host in hosts, found "akria" (did you mean "akira"?)',
+    'f:16:14 caddy.caddyfile: expected an absolute path of letters, digits, ".", "_", "@" and "-", without ".." or a slash at the end, found "Caddyfile"',
+    'f:17:10 caddy.admin: expected an address and a port, such as localhost:2019, found "localhost"',
+    'f:18:3 caddy.addresses.public: expected the IP addresses by which those in vantages.public connect, found nothing',
+    'f:18:22 caddy.addresses.vpn[0]: expected an IP address, found "akira"',
+    `f:20:5 caddy.sites.n8n: expected a site's DNS name, such as n8n.example.net, found "n8n"`,
+    'f:20:19 caddy.sites.n8n.enter: expected vpn, public or both, found "all"',
+    'f:20:30 caddy.sites.n8n.path: expected a path such as /healthz, found "x"',
+    'f:21:27 caddy.vantages.vpn[1]: expected each vantage once, on one side, found "here"',
+    'f:21:43 caddy.vantages.public[0]: expected the name of a host in hosts, or here, found "akria" (did you mean "akira"?)',
+    'f:21:50 caddy.vantages.public[1]: expected the name of a host in hosts, or here, found "ghost"',
+  ],
+  [
+    'a server that is to ask itself',
+    minimal,
+    `${minimal}caddy: {host: akira, container: caddy, caddyfile: /c, addresses: {}, sites: {}, vantages: {vpn: [akira]}}`,
+    'f:14:55 caddy.addresses.vpn: expected the IP addresses by which those in vantages.vpn connect, found nothing',
+    'f:14:98 caddy.vantages.vpn[0]: expected another machine than the server: asked from itself, it looks like its own gateway, found "akira"',
+  ],
   // all at once, by position
   [
     'many things',
@@ -892,7 +951,7 @@ sk-hunter2hunter2: 1
     'f:7:73 litellm.backends.a.models[1].id: expected an alias that no other model has, found "m" (already at /ops/fabric.yaml:7:51)',
     'f:7:76 litellm.backends.a.models[1].extra: expected one of id, alias, context, max_tokens, found "extra"',
     'f:8:16 litellm.aliases.n: expected the alias of a model, found "o"',
-    `f:10:1 [${hidden}]: expected one of hosts, tailnet, litellm, n8n, accept, found ${hidden}`,
+    `f:10:1 [${hidden}]: expected one of hosts, tailnet, litellm, n8n, caddy, accept, found ${hidden}`,
   ],
 ];
 

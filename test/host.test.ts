@@ -5,7 +5,7 @@ import clock from '../src/checks/host/clock.ts';
 import disk from '../src/checks/host/disk.ts';
 import front from '../src/checks/litellm/front.ts';
 import frontCertificate from '../src/checks/litellm/front-certificate.ts';
-import type { Answer, Span } from '../src/evidence.ts';
+import { type Answer, type Span, wording } from '../src/evidence.ts';
 import { examine, needsOf } from '../src/examine.ts';
 import type { Fabric } from '../src/fabric.ts';
 import { gateList } from '../src/plan.ts';
@@ -88,7 +88,7 @@ const fronted = fabricOf(SAMPLE.replace('  image:', '  front: https://llm.exampl
 test('front: where none is declared there is nothing to ask', () => {
   expect([judged(front, ok('')), judged(frontCertificate, ok(''))]).toEqual(['nothing to judge', 'nothing to judge']);
   expect(fronted.litellm.front).toBe('https://llm.example.net:8443/llm');
-  expect(needsOf(fronted, [front], options).map(({ question }) => question.script)[0]).toContain(
+  expect(needsOf(fronted, [front], options).map(({ question }) => wording(question))[0]).toContain(
     'https://llm.example.net:8443/llm/health/liveliness',
   );
 });

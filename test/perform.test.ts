@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { scriptOf } from '../src/hosts/perform.ts';
-import { type FileState, type Line, type Step, sha256 } from '../src/plan.ts';
+import { type FileState, type Line, type Splice, type Step, sha256 } from '../src/plan.ts';
 import { type Keyring, Secret } from '../src/secret.ts';
 import { STATE } from '../src/state.ts';
 
@@ -172,4 +172,37 @@ test('a full disk: the step fails, names it, and the file is the old one', () =>
   const { status, stderr } = spawnSync('sh', ['-s'], { input: script, encoding: 'utf8' });
   expect([status === 0, stderr, text()]).toEqual([false, expect.stringMatching(/No space left|I\/O error|error/), 'old\n']);
   expect(leftovers()).toEqual([]);
+});
+
+const splice = (was: FileState, lines: readonly Splice[]): Step & { do: 'splice' } => ({ do: 'splice', host: 'akira', path, was, lines });
+const SPLICED = 'a {\n\t@b not ip 1.0.0.0/8 2.0.0.0/8 # it\'s \\n "kept" $HOME %s\n\tMARK\n\t200\n}';
+test.each<[string, string, readonly Splice[], string]>([
+  ['a line', `${SPLICED}\n`, [{ at: 3, was: '\tMARK', now: '\tMARK 200' }], `${SPLICED.replace('MARK', 'MARK 200')}\n`],
+  [
+    'two, one of them away',
+    `${SPLICED}\n`,
+    [
+      { at: 3, was: '\tMARK', now: '\tMARK 200' },
+      { at: 4, was: '\t200', now: null },
+    ],
+    `${SPLICED.replace('MARK\n\t200', 'MARK 200')}\n`,
+  ],
+  ['no final new line', SPLICED, [{ at: 4, was: '\t200', now: '' }], SPLICED.replace('\t200', '')],
+  ['what a shell or awk would take for more', 'x\n', [{ at: 1, was: 'x', now: `'"$HOME\\n\\\\&%s` }], `'"$HOME\\n\\\\&%s\n`],
+  ['a line that looks like the edits', '1\nx\n+y\n', [{ at: 3, was: '+y', now: '-' }], '1\nx\n-\n'],
+  ['carriage returns', 'a\r\nb\r\n', [{ at: 2, was: 'b\r', now: 'c\r' }], 'a\r\nc\r\n'],
+])('splice: %s; the file is the same one, with its mode; undone, it is as it was', (_, before, lines, after) => {
+  const was = put(before);
+  const node = statSync(path).ino;
+  expect(sh(splice(was, lines), 'do')).toEqual({ code: 0, err: '' });
+  expect([text(), mode(), statSync(path).ino]).toEqual([after, '640', node]);
+  expect(sh(splice(was, lines), 'undo').code).toBe(0);
+  expect([text(), mode(), statSync(path).ino]).toEqual([before, '640', node]);
+});
+test('splice: a line that is another, or is not there, and a file that changed: refused and untouched', () => {
+  const was = put('a\nb\n');
+  for (const lines of [[{ at: 2, was: 'c', now: 'd' }], [{ at: 3, was: '', now: 'd' }]])
+    expect(sh(splice(was, lines), 'do')).toMatchObject({ code: 75, err: expect.stringContaining('run again') });
+  expect(sh(splice({ ...was, sha256: sha256('z') }, []), 'do').code).toBe(75);
+  expect(text()).toBe('a\nb\n');
 });

@@ -1,4 +1,5 @@
 import { type Check, isOwn, type Options, type Report } from '../check.ts';
+import type { Evidence } from '../evidence.ts';
 import { examine, needsOf } from '../examine.ts';
 import type { Keyring } from '../secret.ts';
 import { knownSecrets } from '../secrets/fetch.ts';
@@ -15,13 +16,16 @@ export interface AskOptions extends Options {
 }
 
 /** Asks every host once, and judges what it said. `text`: the fabric.yaml that is judged by, for a recording. */
-export const ask = async (
+export const ask = async (...asked: Parameters<typeof askAndHear>): Promise<Report> => (await askAndHear(...asked)).report;
+
+/** The same, with what was heard. */
+export const askAndHear = async (
   session: Session,
   options: AskOptions,
   keyring: Keyring,
   text: string,
   selected: readonly Check[],
-): Promise<Report> => {
+): Promise<{ readonly report: Report; readonly evidence: readonly Evidence[] }> => {
   const { fabric } = session;
   const { record } = options;
   // Nothing of it is sent anywhere: what is known is recognised in answers, and taken out before they are kept.
@@ -34,7 +38,7 @@ export const ask = async (
     const at = session.now();
     const own = selected.map(({ id }) => id).filter(isOwn);
     bundle?.write(evidence, needs, options, at, own);
-    return examine(fabric, selected, evidence, options, at);
+    return { report: examine(fabric, selected, evidence, options, at), evidence };
   } finally {
     asking.end();
   }

@@ -1,11 +1,16 @@
 import { readFileSync } from 'node:fs';
 import type { Check } from '../check.ts';
 import { Refusal } from '../errors.ts';
+import { type Evidence, facts } from '../evidence.ts';
+import type { Fabric } from '../fabric.ts';
+import type { MatrixRow } from '../matrix.ts';
+import { cellsOf, matrixOf } from '../probes/matrix.ts';
+import { matrixJson, matrixText } from '../report/caddy.ts';
 import { diagnosis } from '../report/diagnosis.ts';
 import { exitCode, reportJson } from '../report/json.ts';
 import { runKey } from '../secrets/fetch.ts';
 import { visible } from '../shell.ts';
-import { type AskOptions, ask } from './ask.ts';
+import { type AskOptions, askAndHear } from './ask.ts';
 import { withBecome } from './become.ts';
 import { readBook, refuseStrangers } from './book.ts';
 import { keepLedger } from './ledger.ts';
@@ -25,11 +30,14 @@ export const doctor = async (subjects: readonly string[], options: DoctorOptions
     refuseStrangers(session.fabric, book);
     const { checks } = book;
     const text = readFileSync(session.fabric.file, 'utf8');
-    const report = await ask(session, { ...options, at: [] }, await withBecome(runKey(), options), text, ofSubjects(checks, subjects));
+    const selected = ofSubjects(checks, subjects);
+    const { report, evidence } = await askAndHear(session, { ...options, at: [] }, await withBecome(runKey(), options), text, selected);
+    const matrix = subjects.includes('caddy') ? tried(session.fabric, evidence) : null;
+    const paint = painter(process.stdout);
     process.stdout.write(
       options.format === 'json'
-        ? `${JSON.stringify(reportJson(report), null, 2)}\n`
-        : diagnosis(report, painter(process.stdout), options.verbose),
+        ? `${JSON.stringify({ ...reportJson(report), ...(matrix === null ? {} : { matrix: matrixJson(matrix) }) }, null, 2)}\n`
+        : `${matrix === null ? '' : matrixText(matrix, paint)}${diagnosis(report, paint, options.verbose)}`,
     );
     keepLedger(session.fabric.file, report);
     return exitCode(report, options.failOn);
@@ -37,6 +45,18 @@ export const doctor = async (subjects: readonly string[], options: DoctorOptions
     await session.close();
   }
 };
+
+/** Who got in where; `null`: no Caddy is declared. */
+const tried = ({ caddy }: Fabric, evidence: readonly Evidence[]): readonly MatrixRow[] | null =>
+  caddy === undefined
+    ? null
+    : matrixOf(
+        caddy,
+        facts(
+          evidence,
+          cellsOf(caddy).flatMap(({ cells }) => cells.map(({ probe }) => probe)),
+        ),
+      );
 
 /** The first part of a check's id. */
 const subjectOf = ({ id }: Check): string => id.slice(0, id.indexOf('/'));

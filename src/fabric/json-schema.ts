@@ -2,7 +2,7 @@
 // an alias given twice, a network with host bits) is not in it.
 import { z } from 'zod';
 import type { Json, JsonObject } from '../fabric.ts';
-import { backendName, fileSchema, hostName, modelName, secretName } from './schema.ts';
+import { backendName, fileSchema, hostName, modelName, secretName, siteName } from './schema.ts';
 
 /** By key, `*` for a name of your own and `[]` for an item. A test refuses a key that has none. */
 const DESCRIPTIONS: Readonly<Record<string, string>> = {
@@ -78,6 +78,30 @@ const DESCRIPTIONS: Readonly<Record<string, string>> = {
   'n8n.proxies': 'All that stands in front of it, from the outside in; [] for nothing. What N8N_PROXY_HOPS must be is counted from it.',
   'n8n.proxies[]':
     'cloudflare (the edge alone), cloudflare-tunnel (the edge and its tunnel), nginx, caddy, traefik, tailscale-serve, other (appends to X-Forwarded-For), or tcp (passes connections on, and is no hop).',
+  caddy: 'A Caddy that is looked after: who may enter its sites, and from where that is tried. fabric does not deploy it.',
+  'caddy.host': 'The name of the host that it runs on.',
+  'caddy.container': 'Its container, of podman or docker. This or unit.',
+  'caddy.unit': 'The unit of systemd that runs it, such as caddy.service.',
+  'caddy.caddyfile': 'The Caddyfile’s path on that host, also where a container reads it under another.',
+  'caddy.admin': 'Where its admin API listens, as Caddy itself sees it. Default: localhost:2019.',
+  'caddy.port': 'By which clients come, over TCP and UDP. Default: 443.',
+  'caddy.allow': 'Networks of the VPN’s clients. Default: the tailnet’s range.',
+  'caddy.allow[]': 'A network such as 100.64.0.0/10.',
+  'caddy.addresses': 'The addresses that are tried: of each side, and of each family that should work or be shut.',
+  'caddy.addresses.vpn': 'By which the VPN’s clients connect.',
+  'caddy.addresses.vpn[]': 'An IPv4 or IPv6 address.',
+  'caddy.addresses.public': 'By which strangers connect.',
+  'caddy.addresses.public[]': 'An IPv4 or IPv6 address.',
+  'caddy.sites': 'The sites, by their DNS names.',
+  'caddy.sites.*': 'Who may enter, and what is asked.',
+  'caddy.sites.*.enter': 'vpn (nobody else), public (nothing is said of the VPN’s clients), or both.',
+  'caddy.sites.*.path': 'What is asked of the site. Default: /.',
+  'caddy.sites.*.marker': 'Text that its own answer to that holds, to tell it from other sites. Default: any answer that is not empty.',
+  'caddy.vantages': 'From where it is tried: never from the server itself.',
+  'caddy.vantages.vpn': 'Hosts on the VPN.',
+  'caddy.vantages.vpn[]': 'The name of a host, or here: this machine.',
+  'caddy.vantages.public': 'Hosts outside of it.',
+  'caddy.vantages.public[]': 'The name of a host, or here: this machine.',
   accept: 'Risks that somebody accepted: findings again after their day.',
   'accept[]': 'One accepted risk.',
   'accept[].check': 'A check such as litellm/exposure.',
@@ -92,6 +116,7 @@ const NAMES: Readonly<Record<string, z.ZodType>> = {
   'litellm.secrets': secretName,
   'litellm.backends': backendName,
   'litellm.aliases': modelName,
+  'caddy.sites': siteName,
 };
 
 /** The JSON Schema (draft 7, which every editor knows) of fabric.yaml as it is written. */

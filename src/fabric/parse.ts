@@ -1,6 +1,6 @@
 // Text → Fabric, or every problem in it, each at its place. Pure.
 import { dirname, isAbsolute, join } from 'node:path';
-import type { Backend, Fabric, Host, N8n, SecretSource } from '../fabric.ts';
+import type { Backend, Caddy, Fabric, Host, N8n, SecretSource } from '../fabric.ts';
 import {
   entries,
   type Fault,
@@ -19,7 +19,7 @@ import {
   schemaFaults,
   show,
 } from './problems.ts';
-import { AZURE_CLOUDS, backendName, type Draft, fileSchema, hostName, modelName, noMasterKey, secretName } from './schema.ts';
+import { AZURE_CLOUDS, backendName, type Draft, fileSchema, hostName, modelName, noMasterKey, secretName, siteName } from './schema.ts';
 
 export { type Problem, problemText } from './problems.ts';
 
@@ -41,6 +41,7 @@ export function parse(text: string, file: string): { readonly fabric: Fabric } |
     ...vantageFaults(data),
     ...aliasFaults(data, at),
     ...n8nFaults(data),
+    ...caddyFaults(data),
   ];
   const problems = placed(written, faults, pathText);
   return draft.success && problems.length === 0 ? { fabric: meaning(draft.data, file) } : { problems };
@@ -67,6 +68,7 @@ function* nameFaults(data: unknown): Generator<Fault> {
     [['litellm', 'secrets'], secretName],
     [['litellm', 'backends'], backendName],
     [['litellm', 'aliases'], modelName],
+    [['caddy', 'sites'], siteName],
   ] as const;
   for (const [path, schema] of named)
     for (const [name] of entries(get(data, path))) {
@@ -179,6 +181,35 @@ function* n8nFaults(data: unknown): Generator<Fault> {
   }
 }
 
+/** How Caddy runs must be said, and from where and by which addresses each side comes: never from the server itself. */
+function* caddyFaults(data: unknown): Generator<Fault> {
+  const caddy = get(data, ['caddy']);
+  if (!isMapping(caddy)) return;
+  const { host, container, unit } = caddy;
+  const hosts = get(data, ['hosts']);
+  if (typeof host === 'string' && isMapping(hosts) && !Object.hasOwn(hosts, host))
+    yield wrong(['caddy', 'host'], 'the name of a host in hosts', host, { known: Object.keys(hosts) });
+  if (container === undefined && unit === undefined)
+    yield wrong(['caddy', 'container'], 'the name of its container, or unit: with the unit that runs it', container);
+  const known = ['here', ...entries(hosts).map(([name]) => name)];
+  const isServer = (name: unknown) =>
+    name === host || (name === 'here' && typeof host === 'string' && get(hosts, [host, 'client']) === 'local');
+  const seen = new Set<unknown>();
+  for (const side of ['vpn', 'public']) {
+    const names = items(get(caddy, ['vantages', side]));
+    for (const [index, name] of names.entries()) {
+      const path = ['caddy', 'vantages', side, index];
+      if (typeof name !== 'string') continue; // the schema said so
+      if (isMapping(hosts) && !known.includes(name)) yield wrong(path, 'the name of a host in hosts, or here', name, { known });
+      else if (isServer(name)) yield wrong(path, 'another machine than the server: asked from itself, it looks like its own gateway', name);
+      else if (seen.has(name)) yield wrong(path, 'each vantage once, on one side', name);
+      seen.add(name);
+    }
+    if (names.length > 0 && isNothing(get(caddy, ['addresses', side])))
+      yield wrong(['caddy', 'addresses', side], `the IP addresses by which those in vantages.${side} connect`, undefined);
+  }
+}
+
 /** What may be a secret is not shown. */
 function wrong(path: Path, expected: string, found: unknown, more: More = {}): Fault {
   return plainWrong(path, expected, found, more, isNothing(found) || !(isSecret(path) || isPlainKey(path, found)) ? show(found) : notShown);
@@ -213,7 +244,7 @@ function pathText(path: Path): string {
 }
 
 /** What a file without problems says, with all that it leaves to us. */
-function meaning({ hosts, tailnet, litellm, n8n, accept }: Draft, file: string): Fabric {
+function meaning({ hosts, tailnet, litellm, n8n, caddy, accept }: Draft, file: string): Fabric {
   const range = tailnet?.range ?? '100.64.0.0/10';
   const master = litellm.master_key ?? 'LITELLM_MASTER_KEY';
   return {
@@ -236,6 +267,7 @@ function meaning({ hosts, tailnet, litellm, n8n, accept }: Draft, file: string):
       config: litellm.config ?? {},
     },
     ...(n8n === undefined ? {} : { n8n: meantN8n(n8n) }),
+    ...(caddy === undefined ? {} : { caddy: meantCaddy(caddy, range) }),
     accept: (accept ?? []).map(({ subject, ...rest }) => (subject === undefined ? rest : { subject, ...rest })),
   };
 }
@@ -294,6 +326,21 @@ function meantN8n({ host, container, unit, env_file, url, webhooks, proxies }: N
     url,
     webhooks: webhooks ?? url,
     proxies,
+  };
+}
+
+function meantCaddy({ host, container, unit, caddyfile, ...more }: NonNullable<Draft['caddy']>, range: string): Caddy {
+  return {
+    host,
+    ...(container === undefined ? {} : { container }),
+    ...(unit === undefined ? {} : { unit }),
+    caddyfile,
+    admin: more.admin ?? { address: 'localhost', port: 2019 },
+    port: more.port ?? 443,
+    allow: more.allow ?? [range],
+    addresses: { vpn: more.addresses.vpn ?? [], public: more.addresses.public ?? [] },
+    sites: Object.entries(more.sites).map(([name, { enter, path = '/', marker = null }]) => ({ name, enter, path, marker })),
+    vantages: { vpn: more.vantages.vpn ?? [], public: more.vantages.public ?? [] },
   };
 }
 

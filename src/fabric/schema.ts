@@ -234,19 +234,48 @@ const site = z
   .transform((it) => it.replace(/\/+$/, ''));
 
 const expectedFile = 'an absolute path of letters, digits, ".", "_", "@" and "-", without ".." or a slash at the end';
+const hostFile = text(expectedFile, /^(?:\/[A-Za-z0-9._@-]+)+$/).refine((path) => posix.normalize(path) === path, expectedFile);
+const container = text('a container\'s name (letters, digits, ".", "_" and "-", first a letter or digit)', /^[A-Za-z0-9][A-Za-z0-9._-]*$/);
+const unit = text('a unit of systemd, such as n8n.service', /^[A-Za-z0-9][A-Za-z0-9:._@\\-]*\.service$/);
 const n8n = mapping({
   host: hostName,
-  container: text(
-    'a container\'s name (letters, digits, ".", "_" and "-", first a letter or digit)',
-    /^[A-Za-z0-9][A-Za-z0-9._-]*$/,
-  ).optional(),
-  unit: text('a unit of systemd, such as n8n.service', /^[A-Za-z0-9][A-Za-z0-9:._@\\-]*\.service$/).optional(),
-  env_file: text(expectedFile, /^(?:\/[A-Za-z0-9._@-]+)+$/)
-    .refine((path) => posix.normalize(path) === path, expectedFile)
-    .optional(),
+  container: container.optional(),
+  unit: unit.optional(),
+  env_file: hostFile.optional(),
   url: site,
   webhooks: site.optional(),
   proxies: z.array(choice(...PROXIES), 'a list of proxies from the outside in, or [] for none'),
+});
+
+export const siteName = z
+  .string('a DNS name')
+  .refine((it) => isIP(it) === 0 && isAddress(it) && it.includes('.'), "a site's DNS name, such as n8n.example.net");
+const expectedAdmin = 'an address and a port, such as localhost:2019';
+const admin = z.string(expectedAdmin).transform((written, context) => {
+  const found = hostAndPort(written);
+  if (found !== null && found.port !== null) return { address: found.address, port: found.port };
+  context.addIssue(expectedAdmin);
+  return z.NEVER;
+});
+const ips = z.array(ip, 'a list of IP addresses').min(1, 'at least one IP address');
+
+const caddy = mapping({
+  host: hostName,
+  container: container.optional(),
+  unit: unit.optional(),
+  caddyfile: hostFile,
+  admin: admin.optional(),
+  port: count('a port from 1 to 65535', 65535).optional(),
+  allow: z.array(cidr, 'a list of networks').min(1, 'at least one network').optional(),
+  addresses: mapping({ vpn: ips.optional(), public: ips.optional() }),
+  sites: named(
+    mapping({
+      enter: choice('vpn', 'public', 'both'),
+      path: text('a path such as /healthz', /^\/[A-Za-z0-9._~%/?=&-]*$/).optional(),
+      marker: oneLine.optional(),
+    }),
+  ),
+  vantages: mapping({ vpn: vantages.optional(), public: vantages.optional() }),
 });
 
 const accepted = mapping({
@@ -263,6 +292,7 @@ export const fileSchema = mapping(
     tailnet: mapping({ range: cidr.optional(), resolver: ip.optional() }).nullish(),
     litellm,
     n8n: n8n.optional(),
+    caddy: caddy.optional(),
     accept: z.array(accepted, 'a list').nullish(),
   },
   'a mapping with hosts and litellm',

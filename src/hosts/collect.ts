@@ -1,11 +1,12 @@
 import { setTimeout } from 'node:timers/promises';
-import type { Answer, Evidence, Key, Lost, Probe, Question, Vantage } from '../evidence.ts';
+import type { Answer, Evidence, Key, Lost, Native, Probe, Question, Spoken, Vantage } from '../evidence.ts';
 import { isLost } from '../evidence.ts';
 import type { Fabric } from '../fabric.ts';
 import { type Keyring, spell } from '../secret.ts';
 import { decode, encodeScript } from '../wire.ts';
 import { sudoPassword, sudoSaid } from './become.ts';
 import type { Connector } from './connector.ts';
+import { askNatively } from './native.ts';
 import { redact, redactText } from './redact.ts';
 
 /** What collecting and performing need of the outside. Tests count its execs. */
@@ -32,15 +33,20 @@ export const questionsOf = (probes: readonly Probe<unknown>[]): ReadonlyMap<Vant
   return wanted;
 };
 
+/** Those that go to the vantage's shell. */
+export const spokenOf = (questions: ReadonlyMap<Key, Question>): ReadonlyMap<Key, Spoken> =>
+  new Map([...questions].flatMap(([key, question]) => (question.via === 'sh' ? [[key, question] as const] : [])));
+
 /** One exec a host, all hosts at once. An unreachable host is evidence too: each of its answers is lost, with the reason. */
 export const collect = async (probes: readonly Probe<unknown>[], world: World): Promise<readonly Evidence[]> =>
   Promise.all([...questionsOf(probes)].map(([at, questions]) => listen(at, questions, world)));
 
 const listen = async (at: Vantage, questions: ReadonlyMap<Key, Question>, world: World): Promise<Evidence> => {
   const become = world.fabric.hosts.get(at)?.become;
-  const asked = new Map([...questions].map(([key, question]) => [key, become === 'none' ? withoutSudo(question) : question]));
+  const native = [...questions].flatMap(([key, question]) => (question.via === 'sh' ? [] : [[key, question] as const]));
+  const spoken = new Map([...spokenOf(questions)].map(([key, question]) => [key, become === 'none' ? withoutSudo(question) : question]));
   const before = world.now();
-  const asking = hear(at, asked, world);
+  const asking = together(at, spoken, native, world);
   const heard = await (world.within === undefined ? asking : Promise.race([asking, late(at, world.within)]));
   if (isLost(heard)) return { vantage: at, at: world.now(), answers: new Map([...questions.keys()].map((key) => [key, heard])) };
   // What nobody asked is not written down: its key is the host's own text.
@@ -49,7 +55,23 @@ const listen = async (at: Vantage, questions: ReadonlyMap<Key, Question>, world:
   return { ...heard, vantage: at, here, answers: new Map(asWanted.map(([key, one]) => [key, redact(explained(one), world.keyring)])) };
 };
 
-const hear = async (at: Vantage, asked: ReadonlyMap<Key, Question>, { connector, keyring }: World): Promise<Evidence | Lost> => {
+/** What its shell is told and what we ask ourselves, at the same time. */
+const together = async (
+  at: Vantage,
+  spoken: ReadonlyMap<Key, Spoken>,
+  native: readonly (readonly [Key, Native])[],
+  world: World,
+): Promise<Evidence | Lost> => {
+  const asking = Promise.all(native.map(async ([key, question]) => [key, await askNatively(question)] as const));
+  if (spoken.size === 0) return { vantage: at, at: world.now(), answers: new Map(await asking) };
+  const [heard, ours] = await Promise.all([hear(at, spoken, world), asking]);
+  if (native.length === 0) return heard;
+  // What its shell could not be asked takes nothing away from what we asked ourselves.
+  const said = isLost(heard) ? new Map([...spoken.keys()].map((key) => [key, heard])) : heard.answers;
+  return { ...(isLost(heard) ? { vantage: at, at: world.now() } : heard), answers: new Map([...said, ...ours]) };
+};
+
+const hear = async (at: Vantage, asked: ReadonlyMap<Key, Spoken>, { connector, keyring }: World): Promise<Evidence | Lost> => {
   const way = await connector(at);
   const password = [...asked.values()].some(({ sudo }) => sudo) ? await sudoPassword(way, keyring) : null;
   if (isLost(password)) return password;
@@ -66,7 +88,7 @@ const explained = (one: Answer | Lost): Answer | Lost => (isLost(one) && one.los
 const late = (at: Vantage, seconds: number): Promise<Lost> =>
   setTimeout(seconds * 1000, { lost: 'timeout', why: `${at}: no answer within ${seconds} s` } as const, { ref: false });
 
-const withoutSudo = ({ sudo: _, ...question }: Question): Question => question;
+const withoutSudo = ({ sudo: _, ...question }: Spoken): Spoken => question;
 
 const understood = (at: Vantage, { code, out, err }: Answer, keyring: Keyring): Evidence | Lost => {
   try {

@@ -105,10 +105,30 @@ const doFile = (step: FileStep, run: string, n: number, keyring: Keyring): strin
         'old=$path; [ -e "$old" ] || old=/dev/null',
         replace(step.mode, step.owner, fillPatch(step, keyring)),
       ].join('\n');
+    case 'splice':
+      return [head, unchanged(step.was), KEEP, fillSplice(step)].join('\n');
     default:
       return step satisfies never;
   }
 };
+
+/** awk reads the edits first (number, line as found, `+` and the line that comes instead or `-`: three lines each), then the file. */
+const fillSplice = ({ lines }: Extract<Step, { readonly do: 'splice' }>): string => {
+  const edits = lines.map(({ at, was, now }) => `${at}\n${was}\n${now === null ? '-' : `+${now}`}\n`).join('');
+  return [
+    'tmp=$(mktemp "$journal/.splice.XXXXXX")',
+    `trap 'rm -f "$tmp"' EXIT`,
+    `printf '%s' ${quote(edits)} | awk ${quote(SPLICE)} - "$path" >"$tmp" || { echo "$path does not read as the plan has it: run again" >&2; exit 75; }`,
+    // The last line may have had no end.
+    'if [ -n "$(tail -c 1 "$path")" ]; then head -c -1 "$tmp" >"$tmp.cut"; mv -f "$tmp.cut" "$tmp"; fi',
+    'cat "$tmp" >"$path"; sync "$path" 2>/dev/null || true',
+    'sha256sum <"$path" | cut -c1-64 >"$kept.after"',
+  ].join('\n');
+};
+const SPLICE = `NR == FNR { i = (NR - 1) % 3; if (i == 0) n = $0; else if (i == 1) was[n] = $0; else { now[n] = $0; left++ } next }
+FNR in was { if ($0 != was[FNR]) exit 1; left--; if (substr(now[FNR], 1, 1) == "+") print substr(now[FNR], 2); next }
+{ print }
+END { if (left > 0) exit 1 }`;
 
 /** awk reads the edits first (beginning, tab, line), then the file: the first line so begun is replaced, its later twins go. */
 const fillPatch = ({ lines }: Extract<Step, { readonly do: 'patch' }>, keyring: Keyring): string => {
@@ -129,9 +149,13 @@ const undoFile = (step: FileStep, run: string, n: number): string =>
     '[ -e "$kept" ] || exit 0',
     // The step failed before it replaced anything (a full disk): nothing to write, and perhaps no room to.
     'if cmp -s "$kept" "$path" && [ "$(stat -c "%a %u %g" "$kept")" = "$(stat -c "%a %u %g" "$path")" ]; then exit 0; fi',
-    'tmp=$(mktemp "$dir/.fabric.XXXXXX")',
-    `trap 'rm -f "$tmp"' EXIT`,
-    'chown --reference="$kept" "$tmp"; chmod --reference="$kept" "$tmp"; cat "$kept" >"$tmp"; touch -r "$kept" "$tmp"; mv -f "$tmp" "$path"',
+    ...(step.do === 'splice'
+      ? ['cat "$kept" >"$path"; touch -r "$kept" "$path"']
+      : [
+          'tmp=$(mktemp "$dir/.fabric.XXXXXX")',
+          `trap 'rm -f "$tmp"' EXIT`,
+          'chown --reference="$kept" "$tmp"; chmod --reference="$kept" "$tmp"; cat "$kept" >"$tmp"; touch -r "$kept" "$tmp"; mv -f "$tmp" "$path"',
+        ]),
   ].join('\n');
 
 /** The script of a step, or of its taking back. A gate has none: it is a question, not a change. */

@@ -40,8 +40,14 @@ const read = <T>(probe: Probe<T>, then: (value: T) => Heard): Probe<Heard> => ({
 });
 
 /** On this machine what fabric asks as root elsewhere is asked as who runs it: nobody set sudo up for it here. */
-const asWho = (at: Vantage, { key, question: { sudo, ...question }, read }: Probe<Heard>): Probe<Heard> =>
-  at === 'here' && sudo ? { key: `plain/${key}`, question, read } : { key, question: { ...question, ...(sudo ? { sudo } : {}) }, read };
+const asWho = (at: Vantage, probe: Probe<Heard>): Probe<Heard> => {
+  const { key, question: asked, read } = probe;
+  if (asked.via !== 'sh') return probe;
+  const { sudo, ...question } = asked;
+  return at === 'here' && sudo
+    ? { key: `plain/${key}`, question, read }
+    : { key, question: { ...question, ...(sudo ? { sudo } : {}) }, read };
+};
 
 export const probeOf = (at: Vantage, ask: Ask, expect: Expectation): Probe<Heard> => {
   switch (ask.kind) {

@@ -1,5 +1,5 @@
 // Who calls LiteLLM's /health, and what its log says of it. URLs are cut out on the host: a line with curl may hold a key.
-import { type Answer, type Probe, succeeded, Unreadable } from '../evidence.ts';
+import { type Answer, type Probe, type Spoken, succeeded, Unreadable } from '../evidence.ts';
 import type { Fabric } from '../fabric.ts';
 import { CONTAINER, UNIT } from '../services/litellm.ts';
 import { quote } from '../shell.ts';
@@ -222,7 +222,7 @@ export interface Calls {
  *   calls 127.0.0.1 all 1488 1795576800.1 1795634392.0
  *   gap 127.0.0.1 all 387 1401
  */
-export const healthCalls = ({ litellm }: Fabric): Probe<readonly Calls[]> => ({
+export const healthCalls = ({ litellm }: Fabric): Probe<readonly Calls[], Spoken> => ({
   key: 'health/calls',
   question: {
     at: litellm.host,
@@ -297,7 +297,7 @@ export interface Refusals {
  *   count 1
  *   refusal 1795634647.995700 16000 2666 credits claude
  */
-export const creditRefusals = ({ litellm }: Fabric): Probe<Refusals> => ({
+export const creditRefusals = ({ litellm }: Fabric): Probe<Refusals, Spoken> => ({
   key: 'credit-refusals',
   question: {
     at: litellm.host,

@@ -1,4 +1,4 @@
-import { type Probe, succeeded, Unreadable } from '../evidence.ts';
+import { type Probe, type Spoken, succeeded, Unreadable } from '../evidence.ts';
 import type { N8n } from '../fabric.ts';
 import { VARIABLES, type Variables } from '../services/n8n.ts';
 import { quote } from '../shell.ts';
@@ -97,7 +97,7 @@ const variablesOf = (lines: readonly string[]): Variables =>
  *   {"status":"ok"}
  *   200
  */
-export const n8nHealth = (n8n: N8n): Probe<Reached | null> => ({
+export const n8nHealth = (n8n: N8n): Probe<Reached | null, Spoken> => ({
   key: 'n8n/health',
   question: {
     at: n8n.host,

@@ -32,6 +32,8 @@ export const title = (step: Step): string => {
       return `restore ${step.path} from ${step.from}`;
     case 'patch':
       return `${step.was === null ? 'write' : 'edit'} ${step.path} (${step.was === null ? 'new, ' : ''}${step.mode} ${step.owner})`;
+    case 'splice':
+      return `edit ${step.path}`;
     case 'run':
       return step.undo === 'impossible' ? `${step.title}: CANNOT BE TAKEN BACK` : step.title;
     case 'gate':
@@ -52,6 +54,11 @@ const body = (step: Step, paint: ChalkInstance, verbose: boolean): readonly stri
         if (now === null) return paint.red(`- ${visible(begins)}…`);
         return was === 'absent' ? paint.green(`+ ${visible(sealed(now))}`) : paint.yellow(`~ ${visible(sealed(now))}  (another value now)`);
       });
+    case 'splice':
+      return step.lines.flatMap(({ at, was, now }) => [
+        paint.red(visible(`-${String(at).padStart(4)}  ${was}`)),
+        ...(now === null ? [] : [paint.green(visible(`+${String(at).padStart(4)}  ${now}`))]),
+      ]);
     case 'run':
       return verbose ? step.script.split('\n').map((line) => paint.dim(visible(`$ ${line}`))) : [];
     case 'gate':

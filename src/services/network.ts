@@ -23,3 +23,11 @@ export const within = (inner: Cidr | Address, outer: Cidr): boolean => {
   list.addSubnet(b.address, b.prefix, b.family === 6 ? 'ipv6' : 'ipv4');
   return list.check(a.address, a.family === 6 ? 'ipv6' : 'ipv4');
 };
+
+/** The network of an address: `172.20.1.2` and 24 are `172.20.1.0/24`. Of IPv6 the address stands for it. */
+export const networkOf = (address: Address, prefix: number): Cidr => {
+  if (address.includes(':')) return `${address}/${prefix}`;
+  const bits = address.split('.').reduce((all, part) => all * 256 + Number(part), 0);
+  const first = Math.floor(bits / 2 ** (32 - prefix)) * 2 ** (32 - prefix);
+  return `${[24, 16, 8, 0].map((shift) => Math.floor(first / 2 ** shift) % 256).join('.')}/${prefix}`;
+};

@@ -1,0 +1,356 @@
+import { type Answer, type Probe, type Spoken, succeeded, Unreadable } from '../evidence.ts';
+import type { Address, Caddy } from '../fabric.ts';
+import { type Server, serversOf } from '../services/caddy.ts';
+import type { Instance, Leg, Net, Published, Socket } from '../services/masking.ts';
+import { parseRules, type Ruleset } from '../services/netfilter.ts';
+import { networkOf } from '../services/network.ts';
+import { quote } from '../shell.ts';
+
+/** Asked narrowly: a whole inspect prints secrets. */
+const FIELDS = [
+  '{{.State.Status}}',
+  '{{.State.Pid}}',
+  '{{.RestartCount}}',
+  '{{.HostConfig.NetworkMode}}',
+  '{{json .NetworkSettings.Ports}}',
+  '{{json .NetworkSettings.Networks}}',
+  '{{range .Mounts}}{{.Source}}={{.Destination}}|{{end}}',
+].join('\t');
+
+/**
+ * Who runs it: root's podman or docker, else a user's own. Sets `w` (which), `u` (whose; empty: root's), `s` (what it says), `p` (a process,
+ * 0: none) and `in` (the Caddyfile where Caddy finds it), and defines `e` (the engine) and `c` (Caddy's own program); or says `absent` and ends.
+ */
+const find = ({ container, unit, caddyfile }: Caddy): string =>
+  container === undefined
+    ? [
+        `s=$(systemctl show ${quote(unit ?? '')} -p LoadState,ActiveState,MainPID,NRestarts) || exit`,
+        'v() { printf "%s\\n" "$s" | sed -n "s/^$1=//p"; }',
+        'case $(v LoadState) in not-found) echo absent; exit;; esac',
+        `w=systemd u= p=$(v MainPID) in=${quote(caddyfile)}`,
+        's=$(printf "%s\\t%s\\t%s\\thost\\t{}\\t{}\\t" "$(v ActiveState)" "$p" "$(v NRestarts)")',
+        'c() { "$(readlink "/proc/$p/exe")" "$@"; }',
+      ].join('\n')
+    : [
+        `w= u= bad= n=${quote(container)}`,
+        'e() { case $w/$u in */) "$w" "$@";; docker/*) docker -H "unix://$d/docker.sock" "$@";; *) (cd / && runuser -u "$u" -- env XDG_RUNTIME_DIR="$d" podman "$@");; esac; }',
+        `look() { b=$(e inspect --type container --format ${quote(FIELDS)} "$n" 2>&1) && { s=$b; return 0; }; case $b in *[Nn]o\\ such*) ;; *) bad="$w: $b";; esac; w=; return 1; }`,
+        'for w in podman docker; do command -v $w >/dev/null || { w=; continue; }; if [ $w = docker ] && docker --version 2>/dev/null | grep -qi podman; then w=; continue; fi; look && break; done',
+        'if [ -z "$w" ]; then for d in /run/user/[0-9]*; do u=$(id -nu "${d##*/}" 2>/dev/null) || continue',
+        '  if [ -S "$d/docker.sock" ] && command -v docker >/dev/null; then w=docker; look && break; fi',
+        '  if [ -d "$(getent passwd "$u" | cut -d: -f6)/.local/share/containers" ] && command -v podman >/dev/null; then w=podman; look && break; fi',
+        'done; fi',
+        'if [ -z "$w" ]; then if [ -n "$bad" ]; then printf "%s\\n" "$bad" >&2; exit 1; fi; echo absent; exit; fi',
+        `p=$(printf '%s\\n' "$s" | cut -f2)`,
+        // A folder is mounted, or the file itself. What is not mounted is where the image has it.
+        `in=$(printf '%s\\n' "$s" | cut -f7 | tr '|' '\\n' | awk -F= -v f=${quote(caddyfile)} '$1 != "" && (f == $1 || index(f, $1 "/") == 1) && length($1) > l { l = length($1); i = $2 substr(f, l + 1) } END { print i }'); in=\${in:-/etc/caddy/Caddyfile}`,
+        'c() { e exec "$n" caddy "$@"; }',
+      ].join('\n');
+
+const ask = <T>(caddy: Caddy, key: string, script: string, read: (answer: Answer) => T, seconds?: number): Probe<T, Spoken> => ({
+  key: `caddy/${key}`,
+  question: { at: caddy.host, via: 'sh', sudo: true, script, ...(seconds === undefined ? {} : { seconds }) },
+  read,
+});
+
+/**
+ * `null`: there is no such container or unit. Of a container that restarts for ever, its networks may be empty.
+ *
+ *   docker		running	1939	0	frontend	{"443/tcp":[{"HostIp":"0.0.0.0","HostPort":"443"}],"2019/tcp":null}	{"frontend":{"Gateway":"172.20.1.1","IPAddress":"172.20.1.2","IPPrefixLen":24,"GlobalIPv6Address":"",…}}
+ *   systemd		active	812	0	host	{}	{}
+ */
+export const instance = (caddy: Caddy): Probe<Instance | null> =>
+  ask(caddy, 'instance', `${find(caddy)}\nprintf '%s\\t%s\\t%s\\n' "$w" "$u" "$(printf '%s\\n' "$s" | cut -f1-6)"`, (answer) => {
+    const text = succeeded(answer);
+    if (text === 'absent') return null;
+    const [by = '', user = '', status = '', pid = '', restarts = '', mode = '', ports = '', networks = ''] = text.split('\t');
+    if (by !== 'podman' && by !== 'docker' && by !== 'systemd')
+      throw new Unreadable(`not an instance: ${JSON.stringify(text.slice(0, 80))}`);
+    return {
+      by,
+      user: user === '' ? null : user,
+      status,
+      running: pid !== '0' && pid !== '',
+      restarts: Number(restarts),
+      mode,
+      published: publishedOf(JSON.parse(ports || '{}')),
+      networks: networksOf(JSON.parse(networks || '{}')),
+    };
+  });
+
+type Json = unknown;
+const entries = (value: Json): readonly (readonly [string, Json])[] =>
+  typeof value === 'object' && value !== null ? Object.entries(value) : [];
+const field = (value: Json, name: string): string => {
+  const found = entries(value).find(([key]) => key === name)?.[1];
+  return typeof found === 'string' || typeof found === 'number' ? String(found) : '';
+};
+
+const publishedOf = (ports: Json): readonly Published[] =>
+  entries(ports).flatMap(([name, bindings]) => {
+    const [inside, protocol] = name.split('/');
+    if (!Array.isArray(bindings) || (protocol !== 'tcp' && protocol !== 'udp')) return [];
+    // podman leaves the address of "all" out.
+    return bindings.map((one: Json) => ({
+      protocol,
+      inside: Number(inside),
+      address: field(one, 'HostIp') || '0.0.0.0',
+      port: Number(field(one, 'HostPort')),
+    }));
+  });
+
+const networksOf = (networks: Json): readonly Net[] =>
+  entries(networks).map(([name, one]) => ({
+    name,
+    v4: leg(field(one, 'IPAddress'), field(one, 'Gateway'), field(one, 'IPPrefixLen')),
+    v6: leg(field(one, 'GlobalIPv6Address'), field(one, 'IPv6Gateway'), field(one, 'GlobalIPv6PrefixLen')),
+  }));
+const leg = (address: string, gateway: string, prefix: string): Leg | null =>
+  address === '' || gateway === '' ? null : { address, gateway, subnet: networkOf(address, Number(prefix)) };
+
+/** Strings of the configuration that judging needs: of all else only their place leaves the host. Tokens, passwords and headers are among it. */
+const KEPT = 'handler|listen|protocols|protocol|host|path|method|ranges|source|group|name|status_code';
+/** JSON, a token a line, with the strings of other keys emptied. */
+const NARROW = `grep -oE '"([^"\\\\]|\\\\.)*"|[][{}:,]|[^][{}:,"[:space:]]+' | awk '{ t = $0 }
+t == "{" || t == "[" { printf "%s", t; k[d + 1] = t == "[" ? k[d] : ""; d++; y[d] = t; e = t == "{"; next }
+t == "}" || t == "]" { printf "%s", t; d--; e = 0; next }
+t == "," { printf "%s", t; e = y[d] == "{"; next }
+t == ":" { printf "%s", t; e = 0; next }
+e { k[d] = t; printf "%s", t; next }
+{ printf "%s", t !~ /^"/ || k[d] ~ /^"(${KEPT})"$/ ? t : "\\"\\"" }'`;
+
+/** What Caddy goes by, and where that was read: from its admin API, or adapted from the file where that does not answer. */
+export interface Config {
+  readonly from: 'admin' | 'file';
+  readonly servers: readonly Server[];
+}
+
+/**
+ * `null`: nothing runs. The admin API is asked from Caddy's own network, by the host's curl: its image need not have one.
+ *
+ *   admin
+ *   {"admin":{"listen":""},"apps":{"http":{"servers":{"srv0":{"listen":[":443"],"routes":[{"handle":[{"handler":"subroute","routes":[…
+ */
+export const config = (caddy: Caddy): Probe<Config | null> => {
+  const { address, port } = caddy.admin;
+  const url = `http://${address.includes(':') ? `[${address}]` : address}:${port}/config/`;
+  return ask(
+    caddy,
+    'config',
+    [
+      find(caddy),
+      'if [ "$p" = 0 ]; then echo absent; exit; fi',
+      `if j=$(nsenter -t "$p" -n curl -qsSf --noproxy '*' -m 4 ${quote(url)} 2>/dev/null) && [ -n "$j" ] && [ "$j" != null ]; then echo admin`,
+      'else j=$(c adapt --config "$in" --adapter caddyfile 2>&1) || { printf "%s\\n" "$j" | grep "^Error" >&2; exit 1; }; echo file; j=$(printf "%s\\n" "$j" | grep "^{" | tail -n 1); fi',
+      `printf '%s\\n' "$j" | ${NARROW}`,
+    ].join('\n'),
+    (answer) => {
+      const [from = '', json = ''] = succeeded(answer).split('\n');
+      if (from === 'absent') return null;
+      if (from !== 'admin' && from !== 'file') throw new Unreadable(`not a configuration: ${JSON.stringify(from.slice(0, 80))}`);
+      return { from, servers: serversOf(json) };
+    },
+  );
+};
+
+/** What Caddy says of the file as it is now. `null`: nothing runs that could say. */
+export type Adapted = { readonly is: 'adapts' } | { readonly is: 'refused'; readonly why: string };
+/**
+ *   0
+ *   1
+ *   Error: /etc/caddy/Caddyfile:6: unrecognized directive: 200
+ */
+export const adapted = (caddy: Caddy): Probe<Adapted | null> =>
+  ask(
+    caddy,
+    'adapted',
+    `${find(caddy)}\nif [ "$p" = 0 ]; then echo absent; exit; fi\no=$(c adapt --config "$in" --adapter caddyfile 2>&1 >/dev/null); echo $?\nprintf '%s\\n' "$o" | grep '^Error' | tail -n 1`,
+    (answer) => {
+      const [code = '', ...why] = answer.out.split('\n');
+      if (code === 'absent') return null;
+      if (code === '0') return { is: 'adapts' };
+      if (!/^\d+$/.test(code)) throw new Unreadable(`exit ${answer.code}: ${answer.err.trim().split('\n')[0] ?? ''}`);
+      const [error = ''] = why;
+      if (error === '') throw new Unreadable(`caddy adapt ended with ${code} and no error`);
+      return { is: 'refused', why: error };
+    },
+  );
+
+/**
+ * Its version, as numbers; `null`: nothing runs.
+ *
+ *   v2.11.4 h1:XKxkMSgdxDqrr4y5LBhuqR8NKUeDrrvsMrtuNxlmJX4=
+ *   v2.11.4                    (of its build's list of modules: built from its Go module it says "unknown")
+ *   2.6.2
+ */
+export const version = (caddy: Caddy): Probe<readonly number[] | null> =>
+  ask(
+    caddy,
+    'version',
+    `${find(caddy)}\nif [ "$p" = 0 ]; then echo absent; exit; fi\nv=$(c version) || exit; case $v in v[0-9]* | [0-9]*) echo "$v";; *) c build-info | awk '$2 == "github.com/caddyserver/caddy/v2" { print $3; exit }';; esac`,
+    (answer) => {
+      const text = succeeded(answer);
+      if (text === 'absent') return null;
+      const [, numbers] = /^v?(\d+\.\d+\.\d+)/.exec(text) ?? [];
+      if (numbers === undefined) throw new Unreadable(`not a version: ${JSON.stringify(text.slice(0, 60))}`);
+      return numbers.split('.').map(Number);
+    },
+  );
+
+/**
+ *   udp UNCONN 0      0         [::]:443    [::]:* users:(("docker-proxy",pid=2011,fd=7))
+ *   tcp LISTEN 0      4096         *:443       *:* users:(("caddy",pid=812,fd=7))
+ */
+export const sockets = (caddy: Caddy): Probe<readonly Socket[]> =>
+  ask(caddy, 'sockets', `ss -Hltunp 'sport = :${caddy.port}'`, (answer) =>
+    succeeded(answer)
+      .split('\n')
+      .flatMap((line) => {
+        const [protocol, , , , local = ''] = line.trim().split(/\s+/);
+        if (protocol !== 'tcp' && protocol !== 'udp') return [];
+        const address = local
+          .slice(0, local.lastIndexOf(':'))
+          .replace(/^\[|\]$/g, '')
+          .replace(/%.*$/, '');
+        return [{ protocol, address, program: /users:\(\("([^"]*)"/.exec(line)?.[1] ?? '' }] as const;
+      }),
+  );
+
+/** What translates addresses: the nat tables whole, and of filter's the chains that a forwarded packet passes. */
+const RULES = `awk '/^\\*/ { t = $1 } /^[*:]/ || t == "*nat" || $2 == "FORWARD" || $2 ~ /^(ts-|DOCKER)/'`;
+/**
+ * The rules of both families and both backends, which are two worlds: `iptables` shows one of them. The text is iptables-save's, with a
+ * heading before each.
+ *
+ *   # 4 nft
+ *   *nat
+ *   -A POSTROUTING -j ts-postrouting
+ */
+export const firewall = (caddy: Caddy): Probe<readonly Ruleset[]> =>
+  ask(
+    caddy,
+    'firewall',
+    [
+      'for f in 4 6; do i=iptables; if [ $f = 6 ]; then i=ip6tables; fi; for b in nft legacy; do',
+      '  s=$i-$b-save; if ! command -v $s >/dev/null; then s=$i-save; command -v $s >/dev/null || continue; case $($s --version)-$b in *nf_tables*-nft | *legacy*-legacy) ;; *) continue;; esac; fi',
+      `  echo "# $f $b"; $s 2>/dev/null | ${RULES}`,
+      'done; done',
+      `nft list tables 2>/dev/null | sed -nE 's/^table [a-z0-9]+ (docker-bridges|netavark)$/# own \\1/p'`,
+    ].join('\n'),
+    (answer) => {
+      const text = succeeded(answer);
+      const [, own] = /^# own (\S+)$/m.exec(text) ?? [];
+      if (own !== undefined)
+        throw new Unreadable(`the engine has nftables rules of its own (table ${own}), which fabric does not read`, 'unsupported');
+      const parts = text.split(/^# (?=[46] (?:nft|legacy)$)/m);
+      return parts.flatMap((part) => {
+        const [, family, backend] = /^([46]) (nft|legacy)\n/.exec(`${part}\n`) ?? [];
+        if (backend !== 'nft' && backend !== 'legacy') return [];
+        return [{ backend, family: family === '6' ? 6 : 4, tables: parseRules(part) }] as const;
+      });
+    },
+  );
+
+/** A flow over UDP as the kernel follows it: who sent it where, and who answers whom. */
+export interface Flow {
+  readonly from: Address;
+  readonly to: Address;
+  readonly answers: Address;
+  readonly answered: Address;
+}
+/**
+ *   udp      17 29 src=100.64.0.5 dst=100.64.0.14 sport=54741 dport=443 src=172.20.1.2 dst=172.20.1.1 sport=443 dport=54741 mark=0 use=1
+ */
+export const flows = (caddy: Caddy): Probe<readonly Flow[]> =>
+  ask(
+    caddy,
+    'flows',
+    `{ if command -v conntrack >/dev/null; then conntrack -L -p udp --orig-port-dst ${caddy.port} 2>/dev/null; conntrack -f ipv6 -L -p udp --orig-port-dst ${caddy.port} 2>/dev/null; elif [ -r /proc/net/nf_conntrack ]; then grep ' udp .* dport=${caddy.port} ' /proc/net/nf_conntrack; else echo 'neither conntrack nor /proc/net/nf_conntrack is there' >&2; exit 127; fi; } | head -n 200`,
+    (answer) =>
+      (answer.code === 127 ? succeeded(answer) : answer.out).split('\n').flatMap((line) => {
+        const [, from, to, answers, answered] = /src=(\S+) dst=(\S+) .*?src=(\S+) dst=(\S+) /.exec(line) ?? [];
+        return from === undefined || to === undefined || answers === undefined || answered === undefined
+          ? []
+          : [{ from, to, answers, answered }];
+      }),
+  );
+
+/** Requests of one kind in the access log. */
+export interface Seen {
+  readonly count: number;
+  readonly status: number;
+  /** `HTTP/1.1`, `HTTP/2.0`, `HTTP/3.0`. */
+  readonly protocol: string;
+  readonly client: Address;
+  readonly host: string;
+}
+const logs = ({ unit, container }: Caddy, lines: number): string =>
+  container === undefined ? `journalctl -u ${quote(unit ?? '')} -n ${lines} -o cat` : `e logs --tail ${lines} "$n" 2>&1`;
+
+/**
+ * The last requests that it logged, counted on the host by what they have in common. Empty where no site logs, or into a file.
+ *
+ *       12 403 HTTP/3.0 172.20.1.1 a.lab.test
+ */
+export const accessLog = (caddy: Caddy): Probe<readonly Seen[]> =>
+  ask(
+    caddy,
+    'access-log',
+    `${find(caddy)}\n${logs(caddy, 3000)} | grep '"http.log.access' | tail -n 500 | sed -nE 's/.*"client_ip":"([^"]*)","proto":"([^"]*)","method":"[^"]*","host":"([^"]*)".*"status":([0-9]+).*/\\4 \\2 \\1 \\3/p' | sort | uniq -c | sort -rn | head -n 60`,
+    (answer) =>
+      succeeded(answer)
+        .split('\n')
+        .flatMap((line) => {
+          const [, count, status, protocol, client, host] = /^ *(\d+) (\d+) (\S+) (\S+) (\S+)$/.exec(line) ?? [];
+          return protocol === undefined || client === undefined || host === undefined
+            ? []
+            : [{ count: Number(count), status: Number(status), protocol, client, host }];
+        }),
+  );
+
+/** What Caddy says of itself. */
+export interface OwnLog {
+  /** The last error that ended it; `null`: none among its last lines. */
+  readonly error: string | null;
+  /** Names that it could not look up in time, and how often. */
+  readonly lookups: ReadonlyMap<string, number>;
+}
+/**
+ *   lookup 1525 n8n
+ *   Error: adapting config using caddyfile: /etc/caddy/Caddyfile:6: unrecognized directive: 200
+ */
+export const ownLog = (caddy: Caddy): Probe<OwnLog> =>
+  ask(
+    caddy,
+    'own-log',
+    `${find(caddy)}\n${logs(caddy, 20000)} | awk '/^Error: / { e = $0 } { while (match($0, /lookup [^ :"]+( on [^ "]+)?: i\\/o timeout/)) { s = substr($0, RSTART + 7, RLENGTH - 7); sub(/[ :].*/, "", s); c[s]++; $0 = substr($0, RSTART + RLENGTH) } } END { for (s in c) print "lookup " c[s] " " s; if (e != "") print e }' | sort`,
+    (answer) => {
+      const lines = succeeded(answer).split('\n');
+      const lookups = lines.flatMap((line) => {
+        const [, count, name] = /^lookup (\d+) (\S+)$/.exec(line) ?? [];
+        return name === undefined ? [] : [[name, Number(count)] as const];
+      });
+      return { error: lines.find((line) => line.startsWith('Error: ')) ?? null, lookups: new Map(lookups) };
+    },
+    20,
+  );
+
+/**
+ * Programs on the host that pass connections on to its own port: their clients look like the host. Told by their arguments and
+ * cloudflared's own file, never by what else stands in either.
+ *
+ *   socat
+ *   cloudflared
+ */
+export const forwarders = (caddy: Caddy): Probe<readonly string[]> =>
+  ask(
+    caddy,
+    'forwarders',
+    [
+      '{',
+      `grep -alE '(127\\.0\\.0\\.1|localhost|\\[::1\\]):${caddy.port}([^0-9]|$)|userspace-networking' /proc/[0-9]*/cmdline 2>/dev/null | while read -r f; do c=$(cat "\${f%/cmdline}/comm" 2>/dev/null); case $c in sh | bash | dash | ash | timeout | sudo | grep | curl | sshd* | caddy | docker* | podman | conmon | '') ;; *) echo "$c";; esac; done`,
+      `if grep -sqE 'service: *.?https?://(localhost|127\\.0\\.0\\.1)${caddy.port === 443 ? '(:443)?' : `:${caddy.port}`}([^:0-9]|$)' /etc/cloudflared/*.y*ml; then echo cloudflared; fi`,
+      '} | sort -u',
+    ].join('\n'),
+    (answer) => succeeded(answer).split('\n').filter(Boolean),
+  );
