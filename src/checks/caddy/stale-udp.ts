@@ -34,8 +34,13 @@ export default defineCheck({
           const legs = found.networks.flatMap(({ v4, v6 }) => [v4, v6].flatMap((leg) => leg ?? []));
           const gateways = legs.map(({ gateway }) => gateway);
           const stale = know(open).filter(({ from, to, answers, answered }) => {
-            // docker-proxy's own flow to the container is none of a client's.
-            if (gateways.includes(from) || (answered === from && legs.some(({ address }) => address === answers))) return false;
+            // docker-proxy's own flow to the container is none of a client's, nor is whatever the host asks of itself.
+            if (
+              gateways.includes(from) ||
+              /^(?:127\.|::1$)/.test(from) ||
+              (answered === from && legs.some(({ address }) => address === answers))
+            )
+              return false;
             const of = family(to);
             const [link] = addresses.filter((one) => one.addresses.includes(to));
             const side = caddy.addresses.vpn.includes(to) ? 'vpn' : 'public';
