@@ -124,7 +124,14 @@ export const adapted = (caddy: Caddy): Probe<Adapted | null> =>
   ask(
     caddy,
     'adapted',
-    `${findCaddy(caddy)}\nif [ "$p" = 0 ]; then echo absent; exit; fi\no=$(c adapt --config "$in" --adapter caddyfile 2>&1 >/dev/null); echo $?\nprintf '%s\\n' "$o" | grep '^Error' | tail -n 1`,
+    [
+      findCaddy(caddy),
+      'if [ "$p" = 0 ]; then echo absent; exit; fi',
+      'o=$(c adapt --config "$in" --adapter caddyfile 2>&1 >/dev/null); r=$?',
+      // It restarts for ever, and was up for a moment.
+      `case $o in *'is restarting'* | *'is not running'* | *'state improper'*) echo absent; exit;; esac; if [ $r = 137 ]; then echo absent; exit; fi`,
+      `if [ $r = 0 ]; then echo 0; exit; fi; printf '%s\\n' "$o" | grep '^Error: ' | tail -n 1 | { read -r e && printf '%s\\n%s\\n' $r "$e"; } || { printf '%s\\n' "$o" >&2; exit 1; }`,
+    ].join('\n'),
     (answer) => {
       const [code = '', ...why] = answer.out.split('\n');
       if (code === 'absent') return null;
@@ -272,25 +279,30 @@ export const accessLog = (caddy: Caddy): Probe<readonly Seen[]> =>
 export interface OwnLog {
   /** The last error that ended it; `null`: none among its last lines. */
   readonly error: string | null;
-  /** Names that it could not look up in time, and how often. */
-  readonly lookups: ReadonlyMap<string, number>;
+  /** Names that it could not look up: how often, and as what. */
+  readonly lookups: readonly { readonly name: string; readonly count: number; readonly why: string }[];
 }
+/** Go's own words, with the server that was asked or without, and what it was doing when the time was over. */
+const LOOKUPS = String.raw`/^Error: / { e = $0 }
+{ while (match($0, /lookup [^ :"]+( on [^ "]+)?: (read udp [^ "]+: )?(i\/o timeout|server misbehaving|no such host)/)) {
+  s = substr($0, RSTART + 7, RLENGTH - 7); $0 = substr($0, RSTART + RLENGTH); w = s; sub(/.*: /, "", w); sub(/[ :].*/, "", s); n[s " " w]++ } }
+END { for (s in n) print "lookup " n[s] " " s; if (e != "") print e }`;
 /**
- *   lookup 1525 n8n
+ *   lookup 1525 n8n i/o timeout
  *   Error: adapting config using caddyfile: /etc/caddy/Caddyfile:6: unrecognized directive: 200
  */
 export const ownLog = (caddy: Caddy): Probe<OwnLog> =>
   ask(
     caddy,
     'own-log',
-    `${findCaddy(caddy)}\n${logs(caddy, 20000)} | awk '/^Error: / { e = $0 } { while (match($0, /lookup [^ :"]+( on [^ "]+)?: i\\/o timeout/)) { s = substr($0, RSTART + 7, RLENGTH - 7); sub(/[ :].*/, "", s); c[s]++; $0 = substr($0, RSTART + RLENGTH) } } END { for (s in c) print "lookup " c[s] " " s; if (e != "") print e }' | sort`,
+    `${findCaddy(caddy)}\n${logs(caddy, 20000)} | awk ${quote(LOOKUPS)} | sort`,
     (answer) => {
       const lines = succeeded(answer).split('\n');
       const lookups = lines.flatMap((line) => {
-        const [, count, name] = /^lookup (\d+) (\S+)$/.exec(line) ?? [];
-        return name === undefined ? [] : [[name, Number(count)] as const];
+        const [, count, name, why] = /^lookup (\d+) (\S+) (.+)$/.exec(line) ?? [];
+        return name === undefined || why === undefined ? [] : [{ name, count: Number(count), why }];
       });
-      return { error: lines.find((line) => line.startsWith('Error: ')) ?? null, lookups: new Map(lookups) };
+      return { error: lines.find((line) => line.startsWith('Error: ')) ?? null, lookups };
     },
     20,
   );
@@ -308,7 +320,7 @@ export const forwarders = (caddy: Caddy): Probe<readonly string[]> =>
     'forwarders',
     [
       '{',
-      `grep -alE '(127\\.0\\.0\\.1|localhost|\\[::1\\]):${caddy.port}([^0-9]|$)|userspace-networking' /proc/[0-9]*/cmdline 2>/dev/null | while read -r f; do c=$(cat "\${f%/cmdline}/comm" 2>/dev/null); case $c in sh | bash | dash | ash | timeout | sudo | grep | curl | sshd* | caddy | docker* | podman | conmon | '') ;; *) echo "$c";; esac; done`,
+      `grep -alE '(127\\.0\\.0\\.1|localhost|\\[::1\\]):${caddy.port}([^0-9]|$)|userspace-networkin[g]' /proc/[0-9]*/cmdline 2>/dev/null | while read -r f; do c=$(cat "\${f%/cmdline}/comm" 2>/dev/null); case $c in sh | bash | dash | ash | timeout | sudo | grep | curl | sshd* | caddy | docker* | podman | conmon | '') ;; *) echo "$c";; esac; done`,
       `if grep -sqE 'service: *.?https?://(localhost|127\\.0\\.0\\.1)${caddy.port === 443 ? '(:443)?' : `:${caddy.port}`}([^:0-9]|$)' /etc/cloudflared/*.y*ml; then echo cloudflared; fi`,
       '} | sort -u',
     ].join('\n'),

@@ -1,10 +1,11 @@
-import { defineCheck, type Finding } from '../../check.ts';
+import { defineCheck, type Finding, resultId } from '../../check.ts';
 import { isLost } from '../../evidence.ts';
 import { adapted, lines, ownLog } from '../../probes/caddy.ts';
 import { onHost } from '../../reproduce.ts';
 import { caddyCommand, logCommand } from '../../services/caddy.ts';
 import { edited } from '../../services/caddy-remedies.ts';
 import { statusMoved } from '../../services/caddyfile.ts';
+import version from './version.ts';
 
 export default defineCheck({
   id: 'caddy/caddyfile',
@@ -28,6 +29,7 @@ export default defineCheck({
       {
         subject: caddy.host,
         needs: [file, log, text],
+        blockedBy: [resultId(version, caddy.host)],
         judge: ({ know, maybe }) => {
           const found = know(file);
           const want = `Caddy takes ${caddy.caddyfile}`;

@@ -14,7 +14,7 @@ export default defineCheck({
   story:
     'A flow over UDP keeps the translation that it began with for as long as it is used, whatever the rules say by now. One that began while Docker’s or Tailscale’s rules stood otherwise (Docker before 23 at each start of a container) stays masked: HTTP/3 is refused, HTTP/1.1 and 2 are not. It is the one state in which REX-34’s words, “HTTP/3 shows the gateway”, are true.',
   decides:
-    'Flows to the port in the kernel’s connection tracking whose answers go to another address than the client’s, or come from another than the container’s, where today’s rules would leave a new one as it is.',
+    'Flows to the declared addresses in the kernel’s connection tracking whose answers go to another address than the client’s, or come from another than the container’s, where today’s rules would leave a new one as it is.',
   sources: ['moby: pull request 44742', 'measured: Docker 20.10 at container start; rules that were missing for a moment; conntrack -L'],
   each: (fabric) => {
     const { caddy } = fabric;
@@ -34,13 +34,9 @@ export default defineCheck({
           const legs = found.networks.flatMap(({ v4, v6 }) => [v4, v6].flatMap((leg) => leg ?? []));
           const gateways = legs.map(({ gateway }) => gateway);
           const stale = know(open).filter(({ from, to, answers, answered }) => {
-            // docker-proxy's own flow to the container is none of a client's, nor is whatever the host asks of itself.
-            if (
-              gateways.includes(from) ||
-              /^(?:127\.|::1$)/.test(from) ||
-              (answered === from && legs.some(({ address }) => address === answers))
-            )
-              return false;
+            // docker-proxy's own flow to the container is none of a client's.
+            const outside = caddy.addresses.vpn.includes(to) || caddy.addresses.public.includes(to);
+            if (!outside || gateways.includes(from) || (answered === from && legs.some(({ address }) => address === answers))) return false;
             const of = family(to);
             const [link] = addresses.filter((one) => one.addresses.includes(to));
             const side = caddy.addresses.vpn.includes(to) ? 'vpn' : 'public';

@@ -2,7 +2,7 @@ import { defineCheck, resultId } from '../../check.ts';
 import { isLost } from '../../evidence.ts';
 import type { Caddy } from '../../fabric.ts';
 import type { FileState } from '../../plan.ts';
-import { firewall, instance } from '../../probes/caddy.ts';
+import { accessLog, firewall, instance, type Seen } from '../../probes/caddy.ts';
 import { file } from '../../probes/file.ts';
 import { interfaces } from '../../probes/network.ts';
 import { onHost } from '../../reproduce.ts';
@@ -24,15 +24,19 @@ export default defineCheck({
     'Tailscale: util/linuxfw/iptables_runner.go; issues 10205 and 13754',
     'measured: Docker 20.10, 26.1 and 28.5 with Tailscale’s rules above and below, in nft and legacy',
   ],
-  spared: { 'file/etc/systemd/system/fabric-caddy-snat.service': 'whether a fix was here before: its own file' },
+  spared: {
+    'caddy/access-log': 'over which protocols the gateway came: that it is all of them is the proof that HTTP/3 is not the cause',
+    'file/etc/systemd/system/fabric-caddy-snat.service': 'whether a fix was here before: its own file',
+  },
   each: (fabric) => {
     const { caddy } = fabric;
     if (caddy === undefined || guarded(caddy).length === 0) return [];
     const [it, links, rules, unit] = [instance(caddy), interfaces(caddy.host), firewall(caddy), file(caddy.host, EXCEPTION_FILE)];
+    const log = accessLog(caddy);
     return [
       {
         subject: caddy.host,
-        needs: [it, links, rules, unit],
+        needs: [it, links, rules, unit, log],
         blockedBy: [resultId(alive, caddy.host)],
         judge: ({ know, maybe }) => {
           const found = know(it);
@@ -41,7 +45,7 @@ export default defineCheck({
           const host = { instance: found, links: know(links), sockets: [], rules: know(rules) };
           const masks = masksOf(host, caddy, (side, of) => clientOf(caddy, side, of)).filter(({ cause }) => cause === 'tailscale-snat');
           const once = [...new Map(masks.map((mask) => [family(mask.as), mask])).values()];
-          const was = maybe(unit);
+          const [was, logged] = [maybe(unit), maybe(log)];
           return once.map((mask) => {
             const { as, by, protocols, door } = mask;
             const fix = isLost(was) ? null : exceptions(caddy, found, [mask], was);
@@ -51,7 +55,7 @@ export default defineCheck({
             const exception = `${tables} -t nat -I POSTROUTING 1 -s ${network} -d ${subnet} -j ACCEPT`;
             return {
               severity: 'fail',
-              saw: `the VPN’s clients reach Caddy as ${as} over ${spoken(protocols)}: ${by}`,
+              saw: `the VPN’s clients reach Caddy as ${as} over ${spoken(protocols)}: ${by}${requestsOf(isLost(logged) ? [] : logged, as)}`,
               want: 'Caddy sees the VPN’s clients by their own addresses',
               advice:
                 `${fix === null ? '' : '`fabric fix caddy/tailscale-snat` excepts Caddy’s network, and does so again after a restart. Or k'}${fix === null ? 'K' : ''}eep Tailscale from masquerading: sudo tailscale set --snat-subnet-routes=false (a subnet router’s LAN then needs a route back). ` +
@@ -75,4 +79,14 @@ export const exceptions = (caddy: Caddy, { networks }: Instance, masks: readonly
   const [subnet] = networks.flatMap(({ v4, v6 }) => (mask.door.family === 6 ? v6 : v4)?.subnet ?? []);
   if (network === undefined || subnet === undefined) return null;
   return excepted(caddy, mask.door.family === 6 ? 'ip6tables' : 'iptables', mask.backend, network, subnet, was);
+};
+
+/** What the access log has of it: `; its log has 172.20.1.1 12 times over HTTP/1.1, 8 times over HTTP/3.0`. */
+const requestsOf = (log: readonly Seen[], as: string): string => {
+  const counts = new Map<string, number>();
+  for (const { client, protocol, count } of log) if (client === as) counts.set(protocol, (counts.get(protocol) ?? 0) + count);
+  const said = [...counts]
+    .sort(([a], [b]) => a.localeCompare(b))
+    .map(([protocol, count]) => `${count === 1 ? 'once' : `${count} times`} over ${protocol}`);
+  return said.length === 0 ? '' : `; its last requests have ${as} ${said.join(', ')}`;
 };
