@@ -73,9 +73,14 @@ export type Step = { readonly host: HostName } & (
       /** Other lines in a file of somebody else's, which may hold secrets: the rest of it stays on the host, with its mode and owner. */
       readonly do: 'splice';
       readonly path: string;
-      readonly was: FileState;
+      readonly was: Pick<FileState, 'sha256' | 'text'>;
       /** As redacted as `was.text`. */
       readonly now: string;
+      /**
+       * The file itself stays, and gets other lines: a container may have it mounted alone, and would go on reading one that was replaced.
+       * An interruption may leave it half written; the journal has it whole.
+       */
+      readonly inPlace?: true;
     }
   | { readonly do: 'run'; readonly title: string; readonly script: string; readonly undo: Undo; readonly seconds?: number }
   | {

@@ -1,34 +1,82 @@
 // Lines of a file replaced on its host by text that was made from a redacted copy: what is redacted never travels, and never comes back.
 import { quote } from './shell.ts';
 
-/** The lines between the first and the last that differ. One at least is there already, so that a host can tell that it is the place. */
+/** Lines next to each other that become others. One at least is there already, so that a host can tell that it is the place. */
 interface Hunk {
   /** Of the first one, from 1. */
   readonly line: number;
   readonly old: readonly string[];
   readonly now: readonly string[];
 }
-const hunk = (was: string, now: string): Hunk => {
+
+/** What differs, by the longest common subsequence of lines, from the top. */
+const hunks = (was: string, now: string): readonly Hunk[] => {
   const [a, b] = [was.split('\n'), now.split('\n')];
-  const differs = a.findIndex((line, n) => line !== b[n]);
   const shortest = Math.min(a.length, b.length);
-  const first = Math.max(0, (differs === -1 ? shortest : differs) - 1);
+  let head = 0;
+  while (head < shortest && a[head] === b[head]) head += 1;
   let tail = 0;
-  while (tail < shortest - first - 1 && a.at(-1 - tail) === b.at(-1 - tail)) tail += 1;
-  return { line: first + 1, old: a.slice(first, a.length - tail), now: b.slice(first, b.length - tail) };
+  while (tail < shortest - head && a.at(-1 - tail) === b.at(-1 - tail)) tail += 1;
+  const [x, y] = [a.slice(head, a.length - tail), b.slice(head, b.length - tail)];
+  const common = Array.from({ length: x.length + 1 }, () => new Array<number>(y.length + 1).fill(0));
+  const at = (i: number, j: number): number => common[i]?.[j] ?? 0;
+  for (let i = x.length - 1; i >= 0; i -= 1)
+    for (let j = y.length - 1; j >= 0; j -= 1) {
+      const row = common[i];
+      if (row) row[j] = x[i] === y[j] ? at(i + 1, j + 1) + 1 : Math.max(at(i + 1, j), at(i, j + 1));
+    }
+  const found: Hunk[] = [];
+  for (let i = 0, j = 0; i < x.length || j < y.length; ) {
+    const [from, to] = [i, j];
+    while ((i < x.length || j < y.length) && !(i < x.length && j < y.length && x[i] === y[j]))
+      if (j >= y.length || (i < x.length && at(i + 1, j) >= at(i, j + 1))) i += 1;
+      else j += 1;
+    if (i > from || j > to) add(found, anchored(a, { line: head + from + 1, old: x.slice(from, i), now: y.slice(to, j) }));
+    else {
+      i += 1;
+      j += 1;
+    }
+  }
+  return found;
+};
+
+/** One that stands on the line that the one before already has goes on with it. */
+const add = (found: Hunk[], hunk: Hunk): void => {
+  const before = found.at(-1);
+  if (before === undefined || before.line + before.old.length <= hunk.line) found.push(hunk);
+  else found.splice(-1, 1, { ...before, old: [...before.old, ...hunk.old.slice(1)], now: [...before.now, ...hunk.now.slice(1)] });
+};
+
+/** Lines that are only added stand behind the one above them, or before the first; and so do the last ones of a file, which are only taken away. */
+const anchored = (a: readonly string[], hunk: Hunk): Hunk => {
+  const { line, old, now } = hunk;
+  const ends = now.length === 0 && line + old.length - 1 === a.length;
+  if (old.length > 0 && !ends) return hunk;
+  const [above, below] = [a[line - 2], a[line - 1] ?? ''];
+  return above === undefined
+    ? { line, old: [below], now: [...now, below] }
+    : { line: line - 1, old: [above, ...old], now: [above, ...now] };
 };
 
 /**
- * Shell that writes `from` to `to` (words of shell) with the change from `was` to `now`, and exits with 75 where the lines to be replaced
- * are not what they are in `was`: something among them is redacted, or above them.
+ * Shell that writes `from` to `to` (words of shell) with the changes from `was` to `now`, and exits with 75 where lines to be replaced
+ * are not what they are in `was`: something in them is redacted, or above them.
  */
 export const spliced = (was: string, now: string, from: string, to: string): string => {
-  const { line, old, now: lines } = hunk(was, now);
-  const last = line + old.length - 1;
+  const count = was.split('\n').length;
+  const all = hunks(was, now);
   // The end of line of a file's last line is the file's: what stands behind the last \n is nothing, or a line without one.
-  const whole = was.split('\n').length === last;
-  return [
-    `if [ "$(sed -n ${quote(`${line},${last}p`)} <${from}; echo .)" != ${quote(`${old.join('\n')}${whole ? '' : '\n'}.`)} ]; then echo ${from}": lines ${line} to ${last} are not those that the plan shows: run again, or change them by hand" >&2; exit 75; fi`,
-    `{ ${line > 1 ? `head -n ${line - 1} <${from}; ` : ''}printf '%s' ${quote(`${lines.join('\n')}${whole ? '' : '\n'}`)}; tail -n +${last + 1} <${from}; } >${to}`,
-  ].join('\n');
+  const text = (lines: readonly string[], { line, old }: Hunk): string =>
+    lines.length === 0 ? '' : `${lines.join('\n')}${line + old.length - 1 === count ? '' : '\n'}`;
+  const checks = all.map((hunk) => {
+    const [first, last] = [hunk.line, hunk.line + hunk.old.length - 1];
+    return `if [ "$(sed -n ${quote(`${first},${last}p`)} <${from}; echo .)" != ${quote(`${text(hunk.old, hunk)}.`)} ]; then echo ${from}": lines ${first} to ${last} are not those that the plan shows: run again, or change them by hand" >&2; exit 75; fi`;
+  });
+  const parts = all.map((hunk, n) => {
+    const before = all[n - 1];
+    const next = before === undefined ? 1 : before.line + before.old.length;
+    return `${hunk.line > next ? `sed -n ${quote(`${next},${hunk.line - 1}p`)} <${from}; ` : ''}printf '%s' ${quote(text(hunk.now, hunk))}; `;
+  });
+  const last = all.at(-1);
+  return [...checks, `{ ${parts.join('')}tail -n +${last === undefined ? 1 : last.line + last.old.length} <${from}; } >${to}`].join('\n');
 };

@@ -189,11 +189,7 @@ test('splice: the lines change, and what is redacted above and below stays as th
 });
 
 test.each<readonly [what: string, shown: (real: string) => string, now: (shown: string) => string]>([
-  [
-    'a redacted line among those to be replaced',
-    (it) => it.replace('b: hunter', 'b: [redacted]'),
-    (it) => it.replace('a: 1', 'a: 2').replace('c: 1', 'c: 2'),
-  ],
+  ['a redacted line', (it) => it.replace('b: hunter', 'b: [redacted]'), (it) => it.replace('b: [redacted]', 'b: 1')],
   ['lines that redaction took away above them', (it) => it.replace('a: 1\n', ''), (it) => it.replace('c: 1', 'c: 2')],
 ])('splice refuses %s, and nothing changed', (_, redacted, change) => {
   const real = 'a: 1\nb: hunter\nc: 1\nd: 1\n';
@@ -219,4 +215,23 @@ test('splice refuses a file that is another by now', () => {
   const was = put('a: 1\n');
   put('a: 2\n');
   expect(sh(splice(was, 'a: 3\n'), 'do')).toMatchObject({ code: 75, err: expect.stringContaining('changed since the plan was made') });
+});
+
+const SPLICED = 'a {\n\t@b not ip 1.0.0.0/8 2.0.0.0/8 # it\'s \\n "kept" $HOME %s\n\tMARK\n\t200\n}';
+test.each<[string, string, string]>([
+  ['a line', `${SPLICED}\n`, `${SPLICED.replace('MARK', 'MARK 200')}\n`],
+  ['two places, a redacted line between them', 'a\nhunter9hunter9\nb\n', 'A\nhunter9hunter9\nb\nc\n'],
+  ['no final new line', SPLICED, SPLICED.replace('\t200', '')],
+  ['what a shell would take for more', 'x\n', `'"$HOME\\n\\\\&%s\n`],
+  ['carriage returns', 'a\r\nb\r\n', 'a\r\nc\r\n'],
+])('splice in place: %s; the file is the same one, with its mode; undone, it is as it was', (_, before, after) => {
+  const hidden = (it: string): string => it.replace('hunter9hunter9', '[redacted]');
+  const was = { ...put(before), text: hidden(before) };
+  const node = statSync(path).ino;
+  const step = { ...splice(was, hidden(after)), inPlace: true } as const;
+  expect(sh(step, 'do')).toEqual({ code: 0, err: '' });
+  expect([text(), mode(), statSync(path).ino]).toEqual([after, '640', node]);
+  expect(sh(step, 'undo').code).toBe(0);
+  expect([text(), mode(), statSync(path).ino]).toEqual([before, '640', node]);
+  expect(leftovers()).toEqual([]);
 });

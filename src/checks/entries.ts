@@ -17,16 +17,28 @@ export const entries: readonly Entry[] = [
       'Headscale: hscontrol/types/config.go; issues 1206, 2899 and 3316',
       'measured: glibc, systemd-resolved 257 and dnsmasq 2.91 on lab hosts, each cause by getent and resolvectl',
     ],
-    says: [/extra_records/i, /override_local_dns/i, /no upstream resolvers set, returning SERVFAIL/i, /dns\.nameservers\.global must be set/i],
+    says: [
+      /extra_records/i,
+      /override_local_dns/i,
+      /no upstream resolvers set, returning SERVFAIL/i,
+      /dns\.nameservers\.global must be set/i,
+    ],
   },
   {
     id: 'REX-34',
     title: 'With the VPN’s ACL on, sites are unreachable from the VPN and from the internet',
     concluded: 'HTTP/3 through Docker’s DNAT shows the bridge’s gateway as the client: admit 172.20.1.0/24.',
     holds:
-      'Tailscale’s own SNAT masks the client, for every protocol. Admitting the bridge’s network opens the site to public IPv6 and to whatever is proxied.',
-    remedy: 'Keep Tailscale from masking, or let Caddy use the host’s network; do not admit the bridge’s gateway.',
-    sources: ['the post-mortem of REX-34', 'measured: Docker, Tailscale’s netfilter rules and Caddy in network namespaces'],
+      'Docker’s DNAT keeps the client’s IPv4 address, over HTTP/3 as over HTTP/1.1 and 2. What masked the VPN’s clients is Tailscale’s own SNAT (--snat-subnet-routes, on by default): with its rules before Docker’s, or in iptables’ other backend, every client of the VPN is the bridge’s gateway, over every protocol. Browsers speak HTTP/3, so it looked like QUIC. ' +
+      'The remedy was a hole: the gateway is whoever is masked. With Docker as it comes that is everyone by IPv6 (docker-proxy), and everyone at all where the NAT rules are missing, a rule masquerades all, the container is rootless, or a program on the host passes connections on. The site then answered 200 to the internet, over every protocol. ' +
+      'Masked over HTTP/3 alone is a flow that began while the rules stood otherwise. Turning HTTP/3 off helps nobody.',
+    remedy:
+      'Keep Tailscale from masking (tailscale set --snat-subnet-routes=false, or an exception for Caddy’s network before ts-postrouting), or let Caddy use the host’s network. For IPv6: "userland-proxy": false, ports published on 0.0.0.0, or a network with IPv6 and the VPN’s IPv6 network in the ACL. Then take the bridge’s network out of the ACL, and see that `error` is not sorted after a `handle`.',
+    sources: [
+      'the post-mortem of REX-34',
+      'Tailscale: util/linuxfw/iptables_runner.go, issues 10205 and 13754; moby: pull request 44742',
+      'measured: Caddy 2.11.4 in Docker 20.10, 26.1 and 28.5, rootless Docker and podman, Tailscale’s rules above, below and in legacy; curl by IPv4 and IPv6 over HTTP/1.1, 2 and 3 (test/e2e/caddy.test.ts)',
+    ],
     says: [/remote_ip/i, /172\.\d+\.\d+\.\d+.*(?:403|denied|forbidden)/i],
   },
   {
@@ -34,9 +46,15 @@ export const entries: readonly Entry[] = [
     title: 'Caddy restarts in a loop, and its own log fills with failed lookups',
     concluded: 'The status code stood on the line after the heredoc’s closing marker.',
     holds:
-      'Confirmed: it belongs on the line of the closing marker itself; heredocs need Caddy 2.7.0. The failed lookups are an echo: Caddy was restarted before Docker’s DNS was up.',
-    remedy: 'Put the status code behind the closing marker, and run `caddy validate` before a reload.',
-    sources: ['the post-mortem of REX-35', 'measured: caddy adapt on ten heredocs'],
+      'Confirmed: it belongs on the line of the closing marker itself. Caddy says `<path>:<line>: unrecognized directive: 200`, ends with 1, and whoever restarts it does so for ever. A Caddy that runs goes on with what it read before, so the fault may wait for weeks. Heredocs need Caddy 2.7.0: an older one complains of a line of the text instead. ' +
+      'The failed lookups are an echo: Caddy was restarted before Docker’s DNS was up.',
+    remedy:
+      'Put the status code behind the closing marker (`MARKER 200`), and run `caddy validate` before a reload; reload, rather than restart.',
+    sources: [
+      'the post-mortem of REX-35',
+      'Caddy: caddyconfig/caddyfile/lexer.go',
+      'measured: caddy adapt on ten heredocs, 2.6.2 and 2.11.4; a container that restarts for ever, mended by fabric fix REX-35',
+    ],
     says: [/unrecognized directive: \d{3}/i, /lookup \S+.*i\/o timeout/i],
   },
   {

@@ -2,11 +2,14 @@ import { readFileSync } from 'node:fs';
 import { setTimeout } from 'node:timers/promises';
 import type { Check, Report } from '../check.ts';
 import { Refusal } from '../errors.ts';
-import { facts } from '../evidence.ts';
+import { type Evidence, facts } from '../evidence.ts';
 import type { Fabric } from '../fabric.ts';
 import { rexId } from '../lookup.ts';
+import type { MatrixRow } from '../matrix.ts';
 import { nearest } from '../nearest.ts';
+import { cellsOf, matrixOf } from '../probes/matrix.ts';
 import { trailNeeds, trails } from '../probes/trail.ts';
+import { matrixJson, matrixText } from '../report/caddy.ts';
 import { diagnosis } from '../report/diagnosis.ts';
 import { exitCode, reportJson } from '../report/json.ts';
 import { trailChanges, trailJson, trailTable } from '../report/trail.ts';
@@ -43,9 +46,13 @@ export const doctor = async (words: readonly string[], options: DoctorOptions): 
     const look = async () => {
       const { report, evidence } = await hear(session, { ...options, at: [] }, keyring, text, ofSubjects(checks, subjects));
       const shown = subjects.includes('dns') && fabric.dns !== undefined;
-      return { report, trails: shown ? trails(fabric, facts(evidence, trailNeeds(fabric))) : [] };
+      return {
+        report,
+        matrix: subjects.includes('caddy') ? tried(fabric, evidence) : null,
+        trails: shown ? trails(fabric, facts(evidence, trailNeeds(fabric))) : [],
+      };
     };
-    const { report, trails: seen } = await look();
+    const { report, matrix, trails: seen } = await look();
     const silent = subjects.filter((subject) => report.results.every(({ check }) => subjectOf(check) !== subject));
     if (silent.length > 0)
       process.stderr.write(
@@ -54,8 +61,8 @@ export const doctor = async (words: readonly string[], options: DoctorOptions): 
     const paint = painter(process.stdout);
     process.stdout.write(
       options.format === 'json'
-        ? `${JSON.stringify({ ...reportJson(report), ...(seen.length === 0 ? {} : { names: trailJson(seen) }) }, null, 2)}\n`
-        : `${seen.length === 0 ? '' : `${trailTable(seen, paint)}\n`}${diagnosis(report, paint, options.verbose)}`,
+        ? `${JSON.stringify({ ...reportJson(report), ...(seen.length === 0 ? {} : { names: trailJson(seen) }), ...(matrix === null ? {} : { matrix: matrixJson(matrix) }) }, null, 2)}\n`
+        : `${seen.length === 0 ? '' : `${trailTable(seen, paint)}\n`}${matrix === null ? '' : matrixText(matrix, paint)}${diagnosis(report, paint, options.verbose)}`,
     );
     keepLedger(fabric.file, report);
     if (options.watch !== undefined) return await watch(options.watch, { seen, results: report.results }, look);
@@ -128,6 +135,18 @@ const narrowed = (
     },
   };
 };
+
+/** Who got in where; `null`: no Caddy is declared. */
+const tried = ({ caddy }: Fabric, evidence: readonly Evidence[]): readonly MatrixRow[] | null =>
+  caddy === undefined
+    ? null
+    : matrixOf(
+        caddy,
+        facts(
+          evidence,
+          cellsOf(caddy).flatMap(({ cells }) => cells.map(({ probe }) => probe)),
+        ),
+      );
 
 /** The first part of a check's id. */
 const subjectOf = ({ id }: Check): string => id.slice(0, id.indexOf('/'));

@@ -113,13 +113,15 @@ const doFile = (step: FileStep, run: string, n: number, keyring: Keyring): strin
   }
 };
 
-/** Mode and owner are the file's own, and so is what stands before and behind the lines. */
-const splice = ({ was, now }: Extract<Step, { readonly do: 'splice' }>): readonly string[] => [
-  'tmp=$(mktemp "$dir/.fabric.XXXXXX")',
+/** Mode and owner are the file's own, and so is all that stands around the lines. */
+const splice = ({ was, now, inPlace }: Extract<Step, { readonly do: 'splice' }>): readonly string[] => [
+  `tmp=$(mktemp "${inPlace ? '$journal' : '$dir'}/.fabric.XXXXXX")`,
   `trap 'rm -f "$tmp"' EXIT`,
   'chown --reference="$path" "$tmp"; chmod --reference="$path" "$tmp"',
   spliced(was.text, now, '"$path"', '"$tmp"'),
-  'sync "$tmp" 2>/dev/null || true; mv -f "$tmp" "$path"; sync "$dir" 2>/dev/null || true',
+  inPlace
+    ? 'cat "$tmp" >"$path"; sync "$path" 2>/dev/null || true'
+    : 'sync "$tmp" 2>/dev/null || true; mv -f "$tmp" "$path"; sync "$dir" 2>/dev/null || true',
   'sha256sum <"$path" | cut -c1-64 >"$kept.after"',
 ];
 
@@ -142,9 +144,13 @@ const undoFile = (step: FileStep, run: string, n: number): string =>
     '[ -e "$kept" ] || exit 0',
     // The step failed before it replaced anything (a full disk): nothing to write, and perhaps no room to.
     'if cmp -s "$kept" "$path" && [ "$(stat -c "%a %u %g" "$kept")" = "$(stat -c "%a %u %g" "$path")" ]; then exit 0; fi',
-    'tmp=$(mktemp "$dir/.fabric.XXXXXX")',
-    `trap 'rm -f "$tmp"' EXIT`,
-    'chown --reference="$kept" "$tmp"; chmod --reference="$kept" "$tmp"; cat "$kept" >"$tmp"; touch -r "$kept" "$tmp"; mv -f "$tmp" "$path"',
+    ...(step.do === 'splice' && step.inPlace
+      ? ['cat "$kept" >"$path"; touch -r "$kept" "$path"']
+      : [
+          'tmp=$(mktemp "$dir/.fabric.XXXXXX")',
+          `trap 'rm -f "$tmp"' EXIT`,
+          'chown --reference="$kept" "$tmp"; chmod --reference="$kept" "$tmp"; cat "$kept" >"$tmp"; touch -r "$kept" "$tmp"; mv -f "$tmp" "$path"',
+        ]),
   ].join('\n');
 
 /** The script of a step, or of its taking back. A gate has none: it is a question, not a change. */

@@ -1,51 +1,11 @@
 import { type Answer, type Probe, type Script, succeeded, Unreadable } from '../evidence.ts';
 import type { Address, Caddy } from '../fabric.ts';
 import { type Server, serversOf } from '../services/caddy.ts';
+import { findCaddy } from '../services/caddy-shell.ts';
 import type { Instance, Leg, Net, Published, Socket } from '../services/masking.ts';
 import { parseRules, type Ruleset } from '../services/netfilter.ts';
 import { networkOf } from '../services/network.ts';
 import { quote } from '../shell.ts';
-
-/** Asked narrowly: a whole inspect prints secrets. */
-const FIELDS = [
-  '{{.State.Status}}',
-  '{{.State.Pid}}',
-  '{{.RestartCount}}',
-  '{{.HostConfig.NetworkMode}}',
-  '{{json .NetworkSettings.Ports}}',
-  '{{json .NetworkSettings.Networks}}',
-  '{{range .Mounts}}{{.Source}}={{.Destination}}|{{end}}',
-].join('\t');
-
-/**
- * Who runs it: root's podman or docker, else a user's own. Sets `w` (which), `u` (whose; empty: root's), `s` (what it says), `p` (a process,
- * 0: none) and `in` (the Caddyfile where Caddy finds it), and defines `e` (the engine) and `c` (Caddy's own program); or says `absent` and ends.
- */
-const find = ({ container, unit, caddyfile }: Caddy): string =>
-  container === undefined
-    ? [
-        `s=$(systemctl show ${quote(unit ?? '')} -p LoadState,ActiveState,MainPID,NRestarts) || exit`,
-        'v() { printf "%s\\n" "$s" | sed -n "s/^$1=//p"; }',
-        'case $(v LoadState) in not-found) echo absent; exit;; esac',
-        `w=systemd u= p=$(v MainPID) in=${quote(caddyfile)}`,
-        's=$(printf "%s\\t%s\\t%s\\thost\\t{}\\t{}\\t" "$(v ActiveState)" "$p" "$(v NRestarts)")',
-        'c() { "$(readlink "/proc/$p/exe")" "$@"; }',
-      ].join('\n')
-    : [
-        `w= u= bad= n=${quote(container)}`,
-        'e() { case $w/$u in */) "$w" "$@";; docker/*) docker -H "unix://$d/docker.sock" "$@";; *) (cd / && runuser -u "$u" -- env XDG_RUNTIME_DIR="$d" podman "$@");; esac; }',
-        `look() { b=$(e inspect --type container --format ${quote(FIELDS)} "$n" 2>&1) && { s=$b; return 0; }; case $b in *[Nn]o\\ such*) ;; *) bad="$w: $b";; esac; w=; return 1; }`,
-        'for w in podman docker; do command -v $w >/dev/null || { w=; continue; }; if [ $w = docker ] && docker --version 2>/dev/null | grep -qi podman; then w=; continue; fi; look && break; done',
-        'if [ -z "$w" ]; then for d in /run/user/[0-9]*; do u=$(id -nu "${d##*/}" 2>/dev/null) || continue',
-        '  if [ -S "$d/docker.sock" ] && command -v docker >/dev/null; then w=docker; look && break; fi',
-        '  if [ -d "$(getent passwd "$u" | cut -d: -f6)/.local/share/containers" ] && command -v podman >/dev/null; then w=podman; look && break; fi',
-        'done; fi',
-        'if [ -z "$w" ]; then if [ -n "$bad" ]; then printf "%s\\n" "$bad" >&2; exit 1; fi; echo absent; exit; fi',
-        `p=$(printf '%s\\n' "$s" | cut -f2)`,
-        // A folder is mounted, or the file itself. What is not mounted is where the image has it.
-        `in=$(printf '%s\\n' "$s" | cut -f7 | tr '|' '\\n' | awk -F= -v f=${quote(caddyfile)} '$1 != "" && (f == $1 || index(f, $1 "/") == 1) && length($1) > l { l = length($1); i = $2 substr(f, l + 1) } END { print i }'); in=\${in:-/etc/caddy/Caddyfile}`,
-        'c() { e exec "$n" caddy "$@"; }',
-      ].join('\n');
 
 const ask = <T>(caddy: Caddy, key: string, script: string, read: (answer: Answer) => T, seconds?: number): Probe<T, Script> => ({
   key: `caddy/${key}`,
@@ -60,7 +20,7 @@ const ask = <T>(caddy: Caddy, key: string, script: string, read: (answer: Answer
  *   systemd		active	812	0	host	{}	{}
  */
 export const instance = (caddy: Caddy): Probe<Instance | null> =>
-  ask(caddy, 'instance', `${find(caddy)}\nprintf '%s\\t%s\\t%s\\n' "$w" "$u" "$(printf '%s\\n' "$s" | cut -f1-6)"`, (answer) => {
+  ask(caddy, 'instance', `${findCaddy(caddy)}\nprintf '%s\\t%s\\t%s\\n' "$w" "$u" "$(printf '%s\\n' "$s" | cut -f1-6)"`, (answer) => {
     const text = succeeded(answer);
     if (text === 'absent') return null;
     const [by = '', user = '', status = '', pid = '', restarts = '', mode = '', ports = '', networks = ''] = text.split('\t');
@@ -138,7 +98,7 @@ export const config = (caddy: Caddy): Probe<Config | null> => {
     caddy,
     'config',
     [
-      find(caddy),
+      findCaddy(caddy),
       'if [ "$p" = 0 ]; then echo absent; exit; fi',
       `if j=$(nsenter -t "$p" -n curl -qsSf --noproxy '*' -m 4 ${quote(url)} 2>/dev/null) && [ -n "$j" ] && [ "$j" != null ]; then echo admin`,
       'else j=$(c adapt --config "$in" --adapter caddyfile 2>&1) || { printf "%s\\n" "$j" | grep "^Error" >&2; exit 1; }; echo file; j=$(printf "%s\\n" "$j" | grep "^{" | tail -n 1); fi',
@@ -164,7 +124,14 @@ export const adapted = (caddy: Caddy): Probe<Adapted | null> =>
   ask(
     caddy,
     'adapted',
-    `${find(caddy)}\nif [ "$p" = 0 ]; then echo absent; exit; fi\no=$(c adapt --config "$in" --adapter caddyfile 2>&1 >/dev/null); echo $?\nprintf '%s\\n' "$o" | grep '^Error' | tail -n 1`,
+    [
+      findCaddy(caddy),
+      'if [ "$p" = 0 ]; then echo absent; exit; fi',
+      'o=$(c adapt --config "$in" --adapter caddyfile 2>&1 >/dev/null); r=$?',
+      // It restarts for ever, and was up for a moment.
+      `case $o in *'is restarting'* | *'is not running'* | *'state improper'*) echo absent; exit;; esac; if [ $r = 137 ]; then echo absent; exit; fi`,
+      `if [ $r = 0 ]; then echo 0; exit; fi; printf '%s\\n' "$o" | grep '^Error: ' | tail -n 1 | { read -r e && printf '%s\\n%s\\n' $r "$e"; } || { printf '%s\\n' "$o" >&2; exit 1; }`,
+    ].join('\n'),
     (answer) => {
       const [code = '', ...why] = answer.out.split('\n');
       if (code === 'absent') return null;
@@ -180,16 +147,22 @@ export const adapted = (caddy: Caddy): Probe<Adapted | null> =>
  * Its version, as numbers; `null`: nothing runs.
  *
  *   v2.11.4 h1:XKxkMSgdxDqrr4y5LBhuqR8NKUeDrrvsMrtuNxlmJX4=
+ *   v2.11.4                    (of its build's list of modules: built from its Go module it says "unknown")
  *   2.6.2
  */
 export const version = (caddy: Caddy): Probe<readonly number[] | null> =>
-  ask(caddy, 'version', `${find(caddy)}\nif [ "$p" = 0 ]; then echo absent; exit; fi\nc version`, (answer) => {
-    const text = succeeded(answer);
-    if (text === 'absent') return null;
-    const [, numbers] = /^v?(\d+\.\d+\.\d+)/.exec(text) ?? [];
-    if (numbers === undefined) throw new Unreadable(`not a version: ${JSON.stringify(text.slice(0, 60))}`);
-    return numbers.split('.').map(Number);
-  });
+  ask(
+    caddy,
+    'version',
+    `${findCaddy(caddy)}\nif [ "$p" = 0 ]; then echo absent; exit; fi\nv=$(c version) || exit; case $v in v[0-9]* | [0-9]*) echo "$v";; *) c build-info | awk '$2 == "github.com/caddyserver/caddy/v2" { print $3; exit }';; esac`,
+    (answer) => {
+      const text = succeeded(answer);
+      if (text === 'absent') return null;
+      const [, numbers] = /^v?(\d+\.\d+\.\d+)/.exec(text) ?? [];
+      if (numbers === undefined) throw new Unreadable(`not a version: ${JSON.stringify(text.slice(0, 60))}`);
+      return numbers.split('.').map(Number);
+    },
+  );
 
 /**
  *   udp UNCONN 0      0         [::]:443    [::]:* users:(("docker-proxy",pid=2011,fd=7))
@@ -290,7 +263,7 @@ export const accessLog = (caddy: Caddy): Probe<readonly Seen[]> =>
   ask(
     caddy,
     'access-log',
-    `${find(caddy)}\n${logs(caddy, 3000)} | grep '"http.log.access' | tail -n 500 | sed -nE 's/.*"client_ip":"([^"]*)","proto":"([^"]*)","method":"[^"]*","host":"([^"]*)".*"status":([0-9]+).*/\\4 \\2 \\1 \\3/p' | sort | uniq -c | sort -rn | head -n 60`,
+    `${findCaddy(caddy)}\n${logs(caddy, 3000)} | grep '"http.log.access' | tail -n 500 | sed -nE 's/.*"client_ip":"([^"]*)","proto":"([^"]*)","method":"[^"]*","host":"([^"]*)".*"status":([0-9]+).*/\\4 \\2 \\1 \\3/p' | sort | uniq -c | sort -rn | head -n 60`,
     (answer) =>
       succeeded(answer)
         .split('\n')
@@ -306,25 +279,30 @@ export const accessLog = (caddy: Caddy): Probe<readonly Seen[]> =>
 export interface OwnLog {
   /** The last error that ended it; `null`: none among its last lines. */
   readonly error: string | null;
-  /** Names that it could not look up in time, and how often. */
-  readonly lookups: ReadonlyMap<string, number>;
+  /** Names that it could not look up: how often, and as what. */
+  readonly lookups: readonly { readonly name: string; readonly count: number; readonly why: string }[];
 }
+/** Go's own words, with the server that was asked or without, and what it was doing when the time was over. */
+const LOOKUPS = String.raw`/^Error: / { e = $0 }
+{ while (match($0, /lookup [^ :"]+( on [^ "]+)?: (read udp [^ "]+: )?(i\/o timeout|server misbehaving|no such host)/)) {
+  s = substr($0, RSTART + 7, RLENGTH - 7); $0 = substr($0, RSTART + RLENGTH); w = s; sub(/.*: /, "", w); sub(/[ :].*/, "", s); n[s " " w]++ } }
+END { for (s in n) print "lookup " n[s] " " s; if (e != "") print e }`;
 /**
- *   lookup 1525 n8n
+ *   lookup 1525 n8n i/o timeout
  *   Error: adapting config using caddyfile: /etc/caddy/Caddyfile:6: unrecognized directive: 200
  */
 export const ownLog = (caddy: Caddy): Probe<OwnLog> =>
   ask(
     caddy,
     'own-log',
-    `${find(caddy)}\n${logs(caddy, 20000)} | awk '/^Error: / { e = $0 } { while (match($0, /lookup [^ :"]+( on [^ "]+)?: i\\/o timeout/)) { s = substr($0, RSTART + 7, RLENGTH - 7); sub(/[ :].*/, "", s); c[s]++; $0 = substr($0, RSTART + RLENGTH) } } END { for (s in c) print "lookup " c[s] " " s; if (e != "") print e }' | sort`,
+    `${findCaddy(caddy)}\n${logs(caddy, 20000)} | awk ${quote(LOOKUPS)} | sort`,
     (answer) => {
       const lines = succeeded(answer).split('\n');
       const lookups = lines.flatMap((line) => {
-        const [, count, name] = /^lookup (\d+) (\S+)$/.exec(line) ?? [];
-        return name === undefined ? [] : [[name, Number(count)] as const];
+        const [, count, name, why] = /^lookup (\d+) (\S+) (.+)$/.exec(line) ?? [];
+        return name === undefined || why === undefined ? [] : [{ name, count: Number(count), why }];
       });
-      return { error: lines.find((line) => line.startsWith('Error: ')) ?? null, lookups: new Map(lookups) };
+      return { error: lines.find((line) => line.startsWith('Error: ')) ?? null, lookups };
     },
     20,
   );
@@ -342,9 +320,42 @@ export const forwarders = (caddy: Caddy): Probe<readonly string[]> =>
     'forwarders',
     [
       '{',
-      `grep -alE '(127\\.0\\.0\\.1|localhost|\\[::1\\]):${caddy.port}([^0-9]|$)|userspace-networking' /proc/[0-9]*/cmdline 2>/dev/null | while read -r f; do c=$(cat "\${f%/cmdline}/comm" 2>/dev/null); case $c in sh | bash | dash | ash | timeout | sudo | grep | curl | sshd* | caddy | docker* | podman | conmon | '') ;; *) echo "$c";; esac; done`,
+      `grep -alE '(127\\.0\\.0\\.1|localhost|\\[::1\\]):${caddy.port}([^0-9]|$)|userspace-networkin[g]' /proc/[0-9]*/cmdline 2>/dev/null | while read -r f; do c=$(cat "\${f%/cmdline}/comm" 2>/dev/null); case $c in sh | bash | dash | ash | timeout | sudo | grep | curl | sshd* | caddy | docker* | podman | conmon | '') ;; *) echo "$c";; esac; done`,
       `if grep -sqE 'service: *.?https?://(localhost|127\\.0\\.0\\.1)${caddy.port === 443 ? '(:443)?' : `:${caddy.port}`}([^:0-9]|$)' /etc/cloudflared/*.y*ml; then echo cloudflared; fi`,
       '} | sort -u',
     ].join('\n'),
     (answer) => succeeded(answer).split('\n').filter(Boolean),
+  );
+
+/** Of the Caddyfile, what an edit is made from: the other lines are empty here, and never leave the host. */
+export interface Lines {
+  readonly sha256: string;
+  /** Its lines that name addresses, and where its heredocs begin and end. */
+  readonly text: string;
+}
+/** In a heredoc: until its marker. Behind one: a status code alone. Lines with client_ip or remote_ip, and those that a backslash joins to them. */
+const RELEVANT = String.raw`h != "" { if (index($0, h)) { h = ""; c = 1; print } else print ""; next }
+c && /^[ \t\r]*$/ { print; next }
+c { c = 0; if ($0 ~ /^[ \t]*[1-5][0-9][0-9][ \t\r]*$/) { print; next } }
+k || /client_ip|remote_ip/ { print; k = /\\\r?$/; next }
+match($0, /(^|[ \t])<<[A-Za-z0-9_-]+\r?$/) { h = substr($0, RSTART, RLENGTH); gsub(/[ \t\r<]/, "", h); print; next }
+{ print "" }`;
+/**
+ * `null`: the file is not there.
+ *
+ *   9f86d081884c7d659a2feaa0c55ad015a3bf4f1b2b0b822cd15d6c15b0f00a08
+ *
+ *   	@blocked not client_ip 100.64.0.0/10 172.20.1.0/24
+ */
+export const lines = (caddy: Caddy): Probe<Lines | null> =>
+  ask(
+    caddy,
+    'lines',
+    `f=${quote(caddy.caddyfile)}; [ -e "$f" ] || { echo absent; exit; }; h=$(sha256sum <"$f") || exit; echo "\${h%% *}"; awk ${quote(RELEVANT)} "$f"`,
+    (answer) => {
+      const [sha256 = '', ...rest] = succeeded(answer).split('\n');
+      if (sha256 === 'absent') return null;
+      if (!/^[0-9a-f]{64}$/.test(sha256)) throw new Unreadable(`not a file: ${JSON.stringify(sha256.slice(0, 80))}`);
+      return { sha256, text: rest.join('\n') };
+    },
   );

@@ -1,7 +1,8 @@
-import type { Probe, Vantage } from '../evidence.ts';
+import { type Facts, isLost, type Probe, type Vantage } from '../evidence.ts';
 import type { Address, Caddy, Side, Site } from '../fabric.ts';
+import type { MatrixRow } from '../matrix.ts';
 import { mayEnter } from '../services/caddy.ts';
-import { entry, PROTOCOLS, type Protocol, type Tried } from './entry.ts';
+import { entry, PROTOCOLS, type Protocol, saidOf, type Tried, verdictOf } from './entry.ts';
 
 /** One question of the matrix: a site, from a vantage, by an address, over a protocol. */
 export interface Cell {
@@ -29,3 +30,24 @@ export const cellsOf = (caddy: Caddy): readonly { readonly at: Vantage; readonly
       }),
     })),
   );
+
+/** The matrix, of what was heard. */
+export const matrixOf = (caddy: Caddy, { maybe }: Facts): readonly MatrixRow[] =>
+  cellsOf(caddy).flatMap(({ at, cells }) => {
+    const rows = new Map(cells.map((cell) => [`${cell.site.name} ${cell.address}`, cell]));
+    return [...rows.values()].map(({ site, address, may }) => ({
+      site: site.name,
+      enter: site.enter,
+      at,
+      address,
+      may: may === true,
+      cells: cells
+        .filter((cell) => cell.site === site && cell.address === address)
+        .map(({ protocol, probe }) => {
+          const tried = maybe(probe);
+          return isLost(tried)
+            ? { protocol, seen: 'unknown' as const, said: tried.why }
+            : { protocol, seen: verdictOf(tried), said: saidOf(tried) };
+        }),
+    }));
+  });

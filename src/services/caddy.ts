@@ -244,3 +244,31 @@ export const logCommand = ({ container, unit }: Caddy, by: string): string =>
 /** Caddy's own program, where it runs. */
 export const caddyCommand = ({ container }: Caddy, by: string, args: string): string =>
   container === undefined ? `sudo caddy ${args}` : `sudo ${by} exec ${container} caddy ${args}`;
+
+/** The same configuration without some ranges in its matchers of addresses. */
+const without = (value: Json, ranges: readonly Cidr[], inRanges = false): Json => {
+  if (Array.isArray(value))
+    return value.flatMap((one: Json) => (inRanges && typeof one === 'string' && ranges.includes(one) ? [] : [without(one, ranges)]));
+  if (typeof value !== 'object' || value === null) return value;
+  return Object.fromEntries(
+    Object.entries(value).map(([key, one]: readonly [string, Json]) => [
+      key,
+      key === 'client_ip' || key === 'remote_ip'
+        ? { ...(typeof one === 'object' ? one : {}), ranges: without(get(one, 'ranges'), ranges, true) }
+        : without(one, ranges),
+    ]),
+  );
+};
+/** Whether ranges can go from every matcher without letting anybody in anywhere who was kept out: an ACL of those who may not would. */
+export const onlyNarrows = (server: Server, { sites, allow }: Caddy, ranges: readonly Cidr[], others: readonly Address[]): boolean => {
+  const narrower: Server = { ...server, routes: list(without(server.routes, ranges)), named: without(server.named, ranges) };
+  const clients = [...ranges.map(memberOf), ...allow.map(memberOf), ...others, stranger(4, allow), stranger(6, allow)];
+  return sites.every((site) =>
+    pathsOf(server, site).every((path) =>
+      clients.every((client) => {
+        const [before, after] = [server, narrower].map((one) => outcome(one, { host: site.name, path, client, remote: client }).is);
+        return before === after || after === 'denied';
+      }),
+    ),
+  );
+};

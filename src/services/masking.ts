@@ -59,7 +59,13 @@ export type Cause = 'tailscale-snat' | 'masquerade' | 'docker-proxy' | 'nat-rule
 /** How the first packet of a connection comes to Caddy. `as`: whom Caddy sees instead. `by`: the rule, or the program. */
 export type Way =
   | { readonly is: 'as it is' | 'closed' }
-  | { readonly is: 'masked'; readonly cause: Cause; readonly as: Address; readonly by: string };
+  | {
+      readonly is: 'masked';
+      readonly cause: Cause;
+      readonly as: Address;
+      readonly by: string;
+      readonly backend: Ruleset['backend'] | null;
+    };
 
 /** Where one side comes in. */
 export interface Door {
@@ -120,12 +126,14 @@ export const wayOf = ({ instance, links, sockets, rules }: Host, door: Door, pro
     const inside = instance.published.find((one) => one.protocol === protocol && one.port === port)?.inside ?? port;
     const out = links.find(({ addresses }) => addresses.includes(leg.gateway))?.name ?? '';
     const rule = sourceRule(rules, { ...packet, to: leg.address, toHost: false, out, port: inside, translated: true });
-    return rule === null ? { is: 'as it is' } : { is: 'masked', cause: causeOf(rule), as: leg.gateway, by: rule.text };
+    return rule === null
+      ? { is: 'as it is' }
+      : { is: 'masked', cause: causeOf(rule), as: leg.gateway, by: rule.text, backend: rule.backend };
   }
   const proxy = listening.find(({ program }) => PROXIES.test(program));
   if (proxy === undefined) return { is: listening.length === 0 ? 'closed' : 'as it is' };
   const seen = instance.networks.find(({ v4 }) => v4 !== null)?.v4;
-  return { is: 'masked', cause: proxied(instance, leg ?? null), as: seen?.gateway ?? '127.0.0.1', by: proxy.program };
+  return { is: 'masked', cause: proxied(instance, leg ?? null), as: seen?.gateway ?? '127.0.0.1', by: proxy.program, backend: null };
 };
 const covers = (bound: Address, address: Address): boolean =>
   bound === address || bound === '*' || (bound === '0.0.0.0' && isIP(address) === 4) || (bound === '::' && isIP(address) === 6);
@@ -143,6 +151,8 @@ export interface Mask {
   readonly cause: Cause;
   readonly as: Address;
   readonly by: string;
+  /** Of the rule; `null`: it is a program. */
+  readonly backend: Ruleset['backend'] | null;
 }
 /** Every mask, a door each. `client`: an address of that side and family. */
 export const masksOf = (host: Host, caddy: Caddy, client: (side: Side, family: 4 | 6) => Address): readonly Mask[] =>
@@ -155,7 +165,9 @@ export const masksOf = (host: Host, caddy: Caddy, client: (side: Side, family: 4
     return causes.flatMap((cause): readonly Mask[] => {
       const mine = ways.filter((way) => way.cause === cause);
       const [first] = mine;
-      return first === undefined ? [] : [{ door, protocols: mine.map(({ protocol }) => protocol), cause, as: first.as, by: first.by }];
+      return first === undefined
+        ? []
+        : [{ door, protocols: mine.map(({ protocol }) => protocol), cause, as: first.as, by: first.by, backend: first.backend }];
     });
   });
 

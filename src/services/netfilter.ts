@@ -157,16 +157,16 @@ const of = (rulesets: readonly Ruleset[], address: Address): readonly Ruleset[] 
   rulesets.filter(({ family }) => family === (address.includes(':') ? 6 : 4));
 
 /** The rule that gives a forwarded packet another source address; `null`: it keeps its own. */
-export const sourceRule = (rulesets: readonly Ruleset[], packet: Packet): Rule | null => {
+export const sourceRule = (rulesets: readonly Ruleset[], packet: Packet): (Rule & Pick<Ruleset, 'backend'>) | null => {
   const mine = of(rulesets, packet.to);
   // Both backends see it, each with its own ACCEPT: what one marks, the other masquerades.
   const mark = mine.reduce(
     (all, { tables }) => walk(tables.get('filter') ?? new Map(), 'FORWARD', { ...packet, mark: all }).mark,
     packet.mark,
   );
-  for (const { tables } of mine) {
+  for (const { tables, backend } of mine) {
     const { rule } = walk(tables.get('nat') ?? new Map(), 'POSTROUTING', { ...packet, mark });
-    if (rule !== undefined && (rule.target === 'MASQUERADE' || rule.target === 'SNAT')) return rule;
+    if (rule !== undefined && (rule.target === 'MASQUERADE' || rule.target === 'SNAT')) return { ...rule, backend };
   }
   return null;
 };

@@ -1,10 +1,11 @@
 #!/bin/bash
 # build.sh: what the lab of Caddy needs, in $LAB_DIR/caddy (LAB_DIR: /var/lib/fabric-lab), on top of test/lab/build.sh's base. Root, Go.
 #
-#   caddy      Caddy from its Go module, at the version that docs/caddy.md measured (Debian's own, 2.6.2, knows no client_ip)
-#   image.tar  the root of a container image: that Caddy and busybox, as bare as upstream's (sh and wget, no curl)
-#   layer      Debian's docker.io and what masks and forwards (iptables, conntrack, socat, passt, slirp4netns), over the base
-#   bin/curl   the base's curl, which lists HTTP3, for this machine: its own may not
+#   caddy         Caddy from its Go module, at the version that docs/caddy.md measured
+#   caddy-debian  Debian's, 2.6.2, for what it cannot do
+#   image.tar     the root of a container image: that Caddy and busybox, as bare as upstream's (sh and wget, no curl)
+#   layer         Debian's docker.io and what masks and forwards (iptables, conntrack, socat, passt, slirp4netns), over the base
+#   bin/curl      the base's curl, which lists HTTP3, for this machine: its own may not
 #
 # Each is made under another name and renamed when whole; NAME.stamp holds the hash of what defines it, so a second run does nothing.
 set -euo pipefail
@@ -23,6 +24,10 @@ part() { # NAME INPUT...
   make=build_${name%.tar}
   want=$({ declare -f "$make"; echo "$CADDY"; cat "$@" </dev/null; } | sha256sum | cut -d' ' -f1)
   [ -e "$OUT/$name" ] && [ "$(cat "$OUT/$name.stamp" 2>/dev/null)" = "$want" ] && return
+  if [ "$name" = layer ] && grep -qs "$OUT/layer" "$LAB_DIR"/run/*/*/base; then
+    echo "caddy: the layer must be made anew, but hosts stand on it: $(grep -ls "$OUT/layer" "$LAB_DIR"/run/*/*/base | xargs); take them down first" >&2
+    return 1
+  fi
   echo "caddy: making $name"
   rm -rf --one-file-system "$new" "$new".* "$OUT/$name.stamp" "${OUT:?}/$name"
   "$make" "$new" || { cat "$new.log" >&2 2>/dev/null; echo "caddy: $name could not be made" >&2; return 1; }
@@ -37,6 +42,12 @@ build_caddy() { # OUT
   command -v go >/dev/null || { echo 'caddy: built from its Go module, and Go is not installed' >&2; return 1; }
   CGO_ENABLED=0 GOBIN=$bin nice go install -trimpath -ldflags '-s -w' "github.com/caddyserver/caddy/v2/cmd/caddy@$CADDY" >"$1.log" 2>&1 || return 1
   mv "$bin/caddy" "$1"
+}
+
+build_caddy-debian() { # OUT
+  mkdir "$1.root"
+  (cd "$1.root" && apt-get -qq -o APT::Sandbox::User=root download caddy && dpkg -x caddy_*.deb .) >"$1.log" 2>&1 || return 1
+  mv "$1.root/usr/bin/caddy" "$1"
 }
 
 build_layer() { # OUT
@@ -76,6 +87,7 @@ build_image() { # OUT
 part layer "$LAB_DIR/base.stamp" &
 layer=$!
 part caddy
+part caddy-debian
 wait $layer
 part image.tar "$OUT/caddy.stamp" "$OUT/layer.stamp"
 

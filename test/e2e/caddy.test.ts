@@ -1,35 +1,249 @@
 // Who gets in, over which protocol, and as whom Caddy sees them: real Docker, real Caddy, curl. The table: docs/caddy.md.
 import { describe, expect, test } from 'vitest';
-import { type Acl, caddyLab, FAMILIES, FROM, NAMES, PROTOCOLS, type StateName } from './caddy-lab.ts';
+import { type Acl, CLIENTS, caddyLab, FAMILIES, FLOW, FROM, OTHER_NAMES, PROTOCOLS, type StateName } from './caddy-lab.ts';
+import { having } from './lab.ts';
 
 const it = caddyLab('fcaddy');
+const other = it.named(OTHER_NAMES);
+type Named = typeof other;
 
-/** A cell: whom Caddy sees, and its answer; alike over h1, h2 and h3. `—`: no connection. */
-interface Row {
+/** Whom Caddy sees and what it answers: `real`, the client itself; `gateway`, the bridge's; `—`, no connection. h1 and h2, then h3 where it differs. */
+type Cell = string | readonly [tcp: string, h3: string];
+interface Cells {
+  readonly vpn: readonly [four: Cell, six: Cell];
+  readonly public: readonly [four: Cell, six: Cell];
+}
+interface Row extends Cells {
   readonly state: StateName;
   readonly acl: Acl;
-  readonly vpn: readonly [four: string, six: string];
-  readonly public: readonly [four: string, six: string];
+  /** What `fabric doctor caddy` says fails, and what it warns of. Nothing at all: healthy. */
+  readonly fails?: readonly string[];
+  readonly warns?: readonly string[];
 }
-const { vpn, public: stranger } = NAMES.clients;
-const GATEWAY = NAMES.gateway;
+const HEALTHY = { vpn: ['real 200', 'real 200'], public: ['real 403', 'real 403'] } as const;
+const HEALTHY_4 = { vpn: ['real 200', '—'], public: ['real 403', '—'] } as const;
+const OPEN = { vpn: ['gateway 200', 'gateway 200'], public: ['gateway 200', 'gateway 200'] } as const;
+const OPEN_4 = { vpn: ['gateway 200', '—'], public: ['gateway 200', '—'] } as const;
+const HOLE = ['keeps-out@gaijin', 'bridge-admitted'] as const;
 const ROWS: readonly Row[] = [
-  { state: 'docker-proxy', acl: 'A', vpn: [`${vpn[4]} 200`, `${GATEWAY} 403`], public: [`${stranger[4]} 403`, `${GATEWAY} 403`] },
-  { state: 'docker-proxy', acl: 'B', vpn: [`${vpn[4]} 200`, `${GATEWAY} 200`], public: [`${stranger[4]} 403`, `${GATEWAY} 200`] },
-  { state: 'proxy-off', acl: 'B', vpn: [`${vpn[4]} 200`, '—'], public: [`${stranger[4]} 403`, '—'] },
-  { state: 'host-network', acl: 'A6', vpn: [`${vpn[4]} 200`, `${vpn[6]} 200`], public: [`${stranger[4]} 403`, `${stranger[6]} 403`] },
-  { state: 'tailscale-snat', acl: 'A', vpn: [`${GATEWAY} 403`, `${GATEWAY} 403`], public: [`${stranger[4]} 403`, `${GATEWAY} 403`] },
-  { state: 'tailscale-snat', acl: 'B', vpn: [`${GATEWAY} 200`, `${GATEWAY} 200`], public: [`${stranger[4]} 403`, `${GATEWAY} 200`] },
+  { state: 'host-network', acl: 'A6', ...HEALTHY },
+  { state: 'ipv6-network', acl: 'A6', ...HEALTHY },
+  { state: 'podman-pasta', acl: 'A6', ...HEALTHY },
+  { state: 'proxy-off', acl: 'A', ...HEALTHY_4 },
+  { state: 'ipv4-only', acl: 'A', ...HEALTHY_4 },
+  { state: 'tailscale-below', acl: 'A', ...HEALTHY_4 },
+
+  // Nobody is masked, and yet the bridge is admitted; or the VPN's IPv6 is not.
+  { state: 'proxy-off', acl: 'B', ...HEALTHY_4, warns: ['bridge-admitted'] },
+  { state: 'ipv4-only', acl: 'B', ...HEALTHY_4, warns: ['bridge-admitted'] },
+  { state: 'host-network', acl: 'B', vpn: ['real 200', 'real 403'], public: ['real 403', 'real 403'], fails: ['acl-families'] },
+  { state: 'acl-ipv4-only', acl: 'A', vpn: ['real 200', 'real 403'], public: ['real 403', 'real 403'], fails: ['acl-families'] },
+
+  // The VPN's clients are masked.
+  { state: 'tailscale-snat', acl: 'A', vpn: ['gateway 403', '—'], public: ['real 403', '—'], fails: ['tailscale-snat'] },
+  { state: 'tailscale-snat-legacy', acl: 'A', vpn: ['gateway 403', '—'], public: ['real 403', '—'], fails: ['tailscale-snat'] },
+  {
+    state: 'rex-34',
+    acl: 'A',
+    vpn: ['gateway 403', 'gateway 403'],
+    public: ['real 403', 'gateway 403'],
+    fails: ['tailscale-snat', 'docker-proxy'],
+  },
+  {
+    state: 'rex-34',
+    acl: 'B',
+    vpn: ['gateway 200', 'gateway 200'],
+    public: ['real 403', 'gateway 200'],
+    fails: ['tailscale-snat', 'docker-proxy', ...HOLE],
+  },
+
+  // Whoever comes is masked, by what passes him on.
+  { state: 'docker-proxy', acl: 'A', vpn: ['real 200', 'gateway 403'], public: ['real 403', 'gateway 403'], fails: ['docker-proxy'] },
+  {
+    state: 'docker-proxy',
+    acl: 'B',
+    vpn: ['real 200', 'gateway 200'],
+    public: ['real 403', 'gateway 200'],
+    fails: ['docker-proxy', ...HOLE],
+  },
+  {
+    state: 'ipv6-network-proxied',
+    acl: 'A6',
+    vpn: ['real 200', 'fd20:1::1 403'],
+    public: ['real 403', 'fd20:1::1 403'],
+    fails: ['nat-rules'],
+  },
+  { state: 'iptables-off', acl: 'B', ...OPEN, fails: ['nat-rules', 'docker-proxy', ...HOLE] },
+  { state: 'nat-flushed', acl: 'B', ...OPEN, fails: ['nat-rules', 'docker-proxy', ...HOLE] },
+  { state: 'docker-rootless', acl: 'B', ...OPEN, fails: ['rootless', ...HOLE] },
+  { state: 'blanket', acl: 'B', ...OPEN_4, fails: ['masquerade', ...HOLE] },
+  { state: 'forwarder', acl: 'B', ...OPEN_4, fails: ['forwarder', ...HOLE] },
+  {
+    state: 'podman-bridge', // its own address, not the gateway's
+    acl: 'B',
+    vpn: ['172.20.1.2 200', '172.20.1.2 200'],
+    public: ['172.20.1.2 200', '172.20.1.2 200'],
+    fails: ['rootless', ...HOLE],
+  },
+  {
+    state: 'podman-slirp',
+    acl: 'B',
+    vpn: ['10.0.2.100 403', '10.0.2.100 403'],
+    public: ['10.0.2.100 403', '10.0.2.100 403'],
+    fails: ['rootless'],
+  },
+
+  // The ACL does not act; HTTP/3 goes another way than TCP.
+  { state: 'acl-after-handle', acl: 'A', vpn: ['real 200', '—'], public: ['real 200', '—'], fails: ['acl-acts', 'keeps-out@gaijin'] },
+  {
+    state: 'h3-off',
+    acl: 'B',
+    vpn: [
+      ['real 200', '—'],
+      ['gateway 200', '—'],
+    ],
+    public: [
+      ['real 403', '—'],
+      ['gateway 200', '—'],
+    ],
+    fails: ['docker-proxy', ...HOLE],
+    warns: ['http3@here', 'http3@gaijin'],
+  },
+  {
+    state: 'h3-unpublished',
+    acl: 'A',
+    vpn: [['real 200', '—'], '—'],
+    public: [['real 403', '—'], '—'],
+    fails: ['http3@here', 'http3@gaijin'],
+  },
+  {
+    state: 'h3-tailnet-only',
+    acl: 'B',
+    vpn: ['real 200', ['gateway 200', '—']],
+    public: [
+      ['real 403', '—'],
+      ['gateway 200', '—'],
+    ],
+    fails: ['docker-proxy', 'http3@here', 'http3@gaijin', ...HOLE],
+  },
 ];
 
-describe('what curl sees', () => {
-  test.each(ROWS)('$state, ACL $acl', async ({ state, acl, ...cells }) => {
+/** All twelve cells of the lab as it stands. */
+const measured = async ({ ask, names }: Named): Promise<Cells> => {
+  const cell = async (from: (typeof FROM)[number], family: (typeof FAMILIES)[number]): Promise<Cell> => {
+    const said = await Promise.all(
+      PROTOCOLS.map(async (protocol) => {
+        const [seen = '', ...rest] = (await ask(from, protocol, family)).split(' ');
+        return [seen === CLIENTS[from][family] ? 'real' : seen === names.gateway ? 'gateway' : seen, ...rest].join(' ');
+      }),
+    );
+    const [h1 = '', h2 = '', h3 = ''] = said;
+    const tcp = h1 === h2 ? h1 : `${h1}, ${h2}`;
+    return tcp === h3 ? tcp : [tcp, h3];
+  };
+  const side = (from: (typeof FROM)[number]) => Promise.all([cell(from, 4), cell(from, 6)]);
+  const [vpn, stranger] = await Promise.all([side('vpn'), side('public')]);
+  return { vpn, public: stranger };
+};
+
+/** Those that have none declare no address of it. */
+const familiesOf = ({ vpn, public: wan }: Cells): readonly (4 | 6)[] => (vpn[1] === '—' && wan[1] === '—' ? [4] : FAMILIES);
+
+interface Verdict {
+  readonly code: number | undefined;
+  readonly fails: readonly string[];
+  readonly warns: readonly string[];
+  /** Neither good nor bad: nobody knows. */
+  readonly unknown: readonly string[];
+  /** Of the VPN's site. */
+  readonly matrix: readonly (readonly [from: string, address: string, protocol: string, seen: string])[];
+}
+const short = (ids: readonly string[]): readonly string[] => ids.map((id) => id.replace('caddy/', '').replace('@akira', '')).toSorted();
+/** What `fabric doctor caddy` says. */
+const doctor = async ({ yaml, names }: Named, families: readonly (4 | 6)[]): Promise<Verdict> => {
+  const { code, out, err } = await it.fabric(yaml(families), ['doctor', 'caddy', '--format', 'json']);
+  expect(out, err).toMatch(/^{/);
+  const report: { readonly matrix: readonly MatrixJson[] } = JSON.parse(out);
+  const matrix = report.matrix
+    .filter(({ site }) => site === names.vpnSite)
+    .flatMap(({ vantage, address, cells }) => cells.map((cell) => [vantage, address, cell.protocol, cell.seen] as const));
+  return { code, fails: short(having(out, 'fail')), warns: short(having(out, 'warn')), unknown: short(having(out, 'unknown')), matrix };
+};
+interface MatrixJson {
+  readonly site: string;
+  readonly vantage: string;
+  readonly address: string;
+  readonly cells: readonly { readonly protocol: string; readonly seen: string }[];
+}
+/** The doctor's words for what curl saw. */
+const asMatrix = (cells: Cells, { names }: Named, families: readonly (4 | 6)[]): Verdict['matrix'] =>
+  FROM.flatMap((from) =>
+    families.flatMap((family) => {
+      const cell = cells[from][family === 4 ? 0 : 1];
+      return PROTOCOLS.map((protocol) => {
+        const said = typeof cell === 'string' ? cell : cell[protocol === 'h3' ? 1 : 0];
+        const seen = said === '—' ? 'unreachable' : said.endsWith(' 200') ? 'allowed' : said.endsWith(' 403') ? 'refused' : said;
+        return [from === 'vpn' ? 'here' : 'gaijin', names.addresses[from][family], protocol, seen] as const;
+      });
+    }),
+  );
+
+describe('what curl sees, and the doctor’s verdict', () => {
+  test.each(ROWS)('$state, ACL $acl', async ({ state, acl, fails = [], warns = [], ...cells }) => {
     await it.state(state, acl);
-    for (const from of FROM)
-      for (const family of FAMILIES) {
-        const want = cells[from][family === 4 ? 0 : 1];
-        for (const protocol of PROTOCOLS)
-          expect(await it.ask(from, protocol, family), `${from} by IPv${family} over ${protocol}`).toBe(want);
-      }
+    expect(await measured(it)).toEqual(cells);
+    const families = familiesOf(cells);
+    expect(await doctor(it, families)).toEqual({
+      code: fails.length === 0 ? 0 : 1,
+      fails: fails.toSorted(),
+      warns: warns.toSorted(),
+      unknown: [],
+      matrix: asMatrix(cells, it, families),
+    });
+  });
+
+  test('a VPN’s flow outlives its cause: h3 alone stays masked', async () => {
+    await it.state('stale-udp');
+    expect(await it.ask('vpn', 'h3', 4, ...FLOW)).toBe(`${it.names.gateway} 403`);
+    expect(await measured(it)).toEqual({ vpn: ['real 200', '—'], public: ['real 403', '—'] });
+    await it.host('conntrack -D -p udp --orig-port-dst 443 >/dev/null 2>&1');
+    expect(await it.ask('vpn', 'h3', 4, ...FLOW)).toBe(`${CLIENTS.vpn[4]} 200`);
+  });
+
+  test('a header lets a stranger in where the gateway is a trusted proxy', async () => {
+    await it.state('trusted-proxies');
+    const forged = ['-H', `X-Forwarded-For: ${CLIENTS.vpn[4]}`];
+    for (const protocol of PROTOCOLS) {
+      expect(await it.ask('public', protocol, 6)).toBe(`${it.names.gateway} 403`);
+      expect(await it.ask('public', protocol, 6, ...forged)).toBe(`${CLIENTS.vpn[4]} 200`);
+      expect(await it.ask('public', protocol, 4, ...forged)).toBe(`${CLIENTS.public[4]} 403`);
+    }
+  });
+
+  test('with other subnets, names and addresses', async () => {
+    await other.state('rex-34');
+    expect(await measured(other)).toEqual({ vpn: ['gateway 200', 'gateway 200'], public: ['real 403', 'gateway 200'] });
+  });
+
+  test('REX-35: the status on a line of its own, and nobody answers', async () => {
+    await it.state('heredoc');
+    expect(await it.host('docker logs $NAME 2>&1 | tail -1')).toMatch(
+      /^Error: adapting config using caddyfile: \/etc\/caddy\/Caddyfile:\d+: unrecognized directive: 200$/,
+    );
+    expect(await it.host('docker inspect -f "{{.State.Status}}" $NAME')).toBe('restarting');
+    expect(await measured(it)).toEqual({ vpn: ['—', '—'], public: ['—', '—'] });
+  });
+
+  test('n8n gone: Caddy cannot look it up', async () => {
+    await it.state('n8n-gone');
+    expect(await it.ask('vpn', 'h1', 4)).toBe(`${CLIENTS.vpn[4]} 502`);
+    expect(await it.host('docker logs $NAME 2>&1 | grep -o "lookup n8n[^\\"]*" | tail -1')).toMatch(
+      /^lookup n8n.*(i\/o timeout|server misbehaving|no such host)$/,
+    );
+  });
+
+  test('Debian’s Caddy knows no client_ip', async () => {
+    await it.state('old-caddy');
+    expect(await it.host('docker logs $NAME 2>&1 | tail -1')).toContain('module not registered: http.matchers.client_ip');
   });
 });

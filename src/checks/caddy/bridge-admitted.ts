@@ -1,12 +1,16 @@
 import { defineCheck, type Finding, resultId } from '../../check.ts';
 import { isLost, type Lost } from '../../evidence.ts';
-import { config, firewall, forwarders, instance, sockets } from '../../probes/caddy.ts';
+import { config, firewall, forwarders, instance, lines, sockets } from '../../probes/caddy.ts';
+import { file } from '../../probes/file.ts';
 import { interfaces } from '../../probes/network.ts';
 import { onHost } from '../../reproduce.ts';
-import { caddyCommand, clientOf, guarded, outcome, ownRanges, serverOn } from '../../services/caddy.ts';
+import { caddyCommand, clientOf, guarded, onlyNarrows, outcome, ownRanges, serverOn } from '../../services/caddy.ts';
+import { EXCEPTION_FILE, edited } from '../../services/caddy-remedies.ts';
+import { withoutRanges } from '../../services/caddyfile.ts';
 import { masksOf, spoken } from '../../services/masking.ts';
 import alive from './alive.ts';
 import caddyfile from './caddyfile.ts';
+import { exceptions } from './tailscale-snat.ts';
 
 export default defineCheck({
   id: 'caddy/bridge-admitted',
@@ -20,6 +24,10 @@ export default defineCheck({
     'the post-mortem of REX-34',
     'measured: the same ACL in eleven states of Docker, podman and Tailscale, curl from a public address by IPv4 and IPv6',
   ],
+  spared: {
+    'caddy/lines': 'the lines that its fix edits, by their numbers',
+    'file/etc/systemd/system/fabric-caddy-snat.service': 'whether a fix was here before: its own file',
+  },
   each: (fabric) => {
     const { caddy } = fabric;
     if (caddy === undefined || guarded(caddy).length === 0) return [];
@@ -30,6 +38,8 @@ export default defineCheck({
       sockets: sockets(caddy),
       rules: firewall(caddy),
       forwarders: forwarders(caddy),
+      lines: lines(caddy),
+      exception: file(caddy.host, EXCEPTION_FILE),
     };
     return [
       {
@@ -57,9 +67,24 @@ export default defineCheck({
           if (admitted.length === 0) return [];
           const [rules, programs] = [maybe(asked.rules), know(asked.forwarders)];
           const host = { instance: there, links: know(asked.links), sockets: know(asked.sockets), rules: isLost(rules) ? [] : rules };
-          const masks = masksOf(host, caddy, (side, of) => clientOf(caddy, side, of)).filter(
-            ({ door, cause }) => door.side === 'public' && !(isLost(rules) && cause === 'nat-rules'),
-          );
+          const all = masksOf(host, caddy, (side, of) => clientOf(caddy, side, of));
+          const masks = all.filter(({ door, cause }) => door.side === 'public' && !(isLost(rules) && cause === 'nat-rules'));
+          // Whom the VPN's own clients are taken for gets in by the range alone: first they need their addresses.
+          const hidden = all.filter(({ door }) => door.side === 'vpn' && door.declared);
+          const [text, exception] = [maybe(asked.lines), maybe(asked.exception)];
+          const ranges = [...new Set(admitted.flatMap((one) => one.ranges))];
+          const narrowed = isLost(text) || text === null ? null : withoutRanges(text.text, ranges);
+          const gateways = legs.flatMap(({ gateway, address }) => [gateway, address]);
+          const kept = hidden.length === 0 ? [] : isLost(exception) ? null : exceptions(caddy, there, hidden, exception);
+          const fix =
+            isLost(text) || text === null || narrowed === null || kept === null || !onlyNarrows(server, caddy, ranges, gateways)
+              ? null
+              : [...kept, ...edited(caddy, text, narrowed)];
+          const causes = [...new Set(hidden.map(({ cause }) => `caddy/${cause}`))];
+          const advice =
+            fix !== null
+              ? `\`fabric fix caddy/bridge-admitted\` takes ${ranges.join(', ')} out of it${kept === null || kept.length === 0 ? '' : ', after it has kept Tailscale from masking the VPN’s clients'}.`
+              : `Take ${ranges.join(', ')} out of it${causes.length === 0 ? '' : `; but first mend ${causes.join(', ')}, or the VPN’s clients who come by ${hidden.map(({ door }) => door.address).join(', ')} are shut out with the strangers`}.`;
           const open = [
             ...masks.map(({ door, protocols, by }) => `to whoever comes by ${door.address}, over ${spoken(protocols)} (${by})`),
             ...programs.map((program) => `to whoever comes through ${program}`),
@@ -73,7 +98,8 @@ export default defineCheck({
               severity: open.length === 0 ? 'warn' : 'fail',
               saw: `${site.name} admits ${ranges.join(', ')}, the network of Caddy’s own container: ${now}`,
               want: `its ACL names the VPN’s networks alone: ${caddy.allow.join(', ')}`,
-              advice: `Take ${ranges.join(', ')} out of it, and mend what masks the VPN’s clients where something does. \`fabric doctor caddy\` names it.`,
+              advice,
+              ...(fix === null ? {} : { fix }),
               reproduce: onHost(fabric, caddy.host, caddyCommand(caddy, there.by, 'adapt --config /etc/caddy/Caddyfile --pretty')),
             };
           });

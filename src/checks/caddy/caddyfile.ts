@@ -1,7 +1,11 @@
-import { defineCheck, type Finding } from '../../check.ts';
-import { adapted, ownLog } from '../../probes/caddy.ts';
+import { defineCheck, type Finding, resultId } from '../../check.ts';
+import { isLost } from '../../evidence.ts';
+import { adapted, lines, ownLog } from '../../probes/caddy.ts';
 import { onHost } from '../../reproduce.ts';
 import { caddyCommand, logCommand } from '../../services/caddy.ts';
+import { edited } from '../../services/caddy-remedies.ts';
+import { statusMoved } from '../../services/caddyfile.ts';
+import version from './version.ts';
 
 export default defineCheck({
   id: 'caddy/caddyfile',
@@ -16,24 +20,32 @@ export default defineCheck({
     'Caddy: caddyconfig/caddyfile/lexer.go (heredocs)',
     'measured: caddy adapt on ten heredocs, 2.6.2 and 2.11.4',
   ],
+  spared: { 'caddy/lines': 'the lines that its fix edits, by their numbers' },
   each: (fabric) => {
     const { caddy } = fabric;
     if (caddy === undefined) return [];
-    const [file, log] = [adapted(caddy), ownLog(caddy)];
+    const [file, log, text] = [adapted(caddy), ownLog(caddy), lines(caddy)];
     return [
       {
         subject: caddy.host,
-        needs: [file, log],
-        judge: ({ know }) => {
+        needs: [file, log, text],
+        blockedBy: [resultId(version, caddy.host)],
+        judge: ({ know, maybe }) => {
           const found = know(file);
           const want = `Caddy takes ${caddy.caddyfile}`;
-          const wrong = (why: string, then: string, reproduce: string): Finding => ({
-            severity: 'fail',
-            saw: `${why}${then}`,
-            want,
-            advice: adviceFor(why),
-            reproduce: onHost(fabric, caddy.host, reproduce),
-          });
+          const wrong = (why: string, then: string, reproduce: string): Finding => {
+            const there = maybe(text);
+            const now = isLost(there) || there === null || !STATUS.test(why) ? null : statusMoved(there.text);
+            const fix = isLost(there) || there === null || now === null || now === there.text ? null : edited(caddy, there, now);
+            return {
+              severity: 'fail',
+              saw: `${why}${then}`,
+              want,
+              advice: `${adviceFor(why)}${fix === null ? '' : ' `fabric fix caddy/caddyfile` does all three.'}`,
+              ...(fix === null ? {} : { fix }),
+              reproduce: onHost(fabric, caddy.host, reproduce),
+            };
+          };
           if (found !== null)
             return found.is === 'adapts'
               ? []
@@ -53,10 +65,10 @@ export default defineCheck({
   },
 });
 
+const STATUS = /unrecognized directive: [1-5]\d\d\b/;
 /** What usually is behind Caddy's words. */
 const adviceFor = (why: string): string => {
-  if (/unrecognized directive: [1-5]\d\d\b/.test(why))
-    return 'The status code belongs on the line of the closing marker: `MARKER 200`. Then validate, and reload.';
+  if (STATUS.test(why)) return 'The status code belongs on the line of the closing marker: `MARKER 200`. Then validate, and reload.';
   if (/client_ip/.test(why)) return 'This Caddy is older than 2.7.0, which does not know client_ip.';
   if (/heredoc/.test(why))
     return 'The closing marker stands alone on its line, indented no more than the text; `<<MARKER` has no space in it.';

@@ -26,10 +26,11 @@ export const caddy: readonly Check[] = [
   version,
   keepsOut,
   letsIn,
+  // Its steps come before those of bridge-admitted: who is shut out meanwhile is the VPN.
+  tailscaleSnat,
   bridgeAdmitted,
   aclActs,
   trustedProxies,
-  tailscaleSnat,
   dockerProxy,
   natRules,
   masquerade,

@@ -8,6 +8,7 @@ import aclFamilies from './acl-families.ts';
 import alive from './alive.ts';
 import caddyfile from './caddyfile.ts';
 import dockerProxy from './docker-proxy.ts';
+import forwarder from './forwarder.ts';
 import masquerade from './masquerade.ts';
 import natRules from './nat-rules.ts';
 import rootless from './rootless.ts';
@@ -16,7 +17,7 @@ import tailscaleSnat from './tailscale-snat.ts';
 import version from './version.ts';
 
 /** What explains that somebody who may enter does not get in. */
-const CAUSES = [caddyfile, version, alive, tailscaleSnat, natRules, masquerade, rootless, dockerProxy, aclFamilies, staleUdp];
+const CAUSES = [caddyfile, version, alive, tailscaleSnat, natRules, masquerade, rootless, forwarder, dockerProxy, aclFamilies, staleUdp];
 
 export default defineCheck({
   id: 'caddy/lets-in',

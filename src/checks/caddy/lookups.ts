@@ -15,7 +15,7 @@ export default defineCheck({
   story:
     'Caddy asks Docker’s DNS for its upstream at each request. One that is restarted before Docker’s DNS is up, or whose upstream is on another network, logs `lookup n8n: i/o timeout` for each: 1,525 lines in 16 hours, in a log where the cause stood once.',
   decides:
-    'Lines `lookup NAME: i/o timeout` among the last 20,000 of Caddy’s log: ten of one name are a failure, fewer a warning. Where Caddy restarts for ever, that is the cause.',
+    'Lines `lookup NAME: i/o timeout` (or: no such host, server misbehaving) among the last 20,000 of Caddy’s log: ten of one name are a failure, fewer a warning. Where Caddy restarts for ever, that is the cause.',
   sources: ['the post-mortem of REX-35', 'Go: net/lookup.go'],
   history: true,
   each: (fabric) => {
@@ -28,11 +28,14 @@ export default defineCheck({
         needs: [it],
         blockedBy: [caddyfile, alive].map((check) => resultId(check, caddy.host)),
         judge: ({ know }) =>
-          [...know(it).lookups].map(([name, count]) => ({
+          know(it).lookups.map(({ name, count, why }) => ({
             severity: count < FEW ? 'warn' : 'fail',
-            saw: `${count === 1 ? 'once' : `${count} times`} Caddy could not look ${name} up in time`,
+            saw: `${count === 1 ? 'once' : `${count} times`} Caddy could not look ${name} up: ${why}`,
             want: `${name} is found at once`,
-            advice: `Is ${name} a container on a network of Caddy’s? Then Caddy was up before Docker’s DNS: restart it once. A log that is kept shows old lines as well.`,
+            advice:
+              why === 'i/o timeout'
+                ? `Is ${name} a container on a network of Caddy’s? Then Caddy was up before Docker’s DNS: restart it once. A log that is kept shows old lines as well.`
+                : `Does a container ${name} run, on a network of Caddy’s? A log that is kept shows old lines as well.`,
             reproduce: onHost(fabric, caddy.host, logCommand(caddy, 'docker')),
           })),
       },

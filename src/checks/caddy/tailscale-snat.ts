@@ -1,9 +1,14 @@
 import { defineCheck, resultId } from '../../check.ts';
-import { firewall, instance } from '../../probes/caddy.ts';
+import { isLost } from '../../evidence.ts';
+import type { Caddy } from '../../fabric.ts';
+import type { FileState } from '../../plan.ts';
+import { accessLog, firewall, instance, type Seen } from '../../probes/caddy.ts';
+import { file } from '../../probes/file.ts';
 import { interfaces } from '../../probes/network.ts';
 import { onHost } from '../../reproduce.ts';
 import { clientOf, family, guarded } from '../../services/caddy.ts';
-import { masksOf, spoken } from '../../services/masking.ts';
+import { EXCEPTION_FILE, excepted } from '../../services/caddy-remedies.ts';
+import { type Instance, type Mask, masksOf, spoken } from '../../services/masking.ts';
 import alive from './alive.ts';
 
 export default defineCheck({
@@ -19,35 +24,44 @@ export default defineCheck({
     'Tailscale: util/linuxfw/iptables_runner.go; issues 10205 and 13754',
     'measured: Docker 20.10, 26.1 and 28.5 with Tailscale’s rules above and below, in nft and legacy',
   ],
+  spared: {
+    'caddy/access-log': 'over which protocols the gateway came: that it is all of them is the proof that HTTP/3 is not the cause',
+    'file/etc/systemd/system/fabric-caddy-snat.service': 'whether a fix was here before: its own file',
+  },
   each: (fabric) => {
     const { caddy } = fabric;
     if (caddy === undefined || guarded(caddy).length === 0) return [];
-    const [it, links, rules] = [instance(caddy), interfaces(caddy.host), firewall(caddy)];
+    const [it, links, rules, unit] = [instance(caddy), interfaces(caddy.host), firewall(caddy), file(caddy.host, EXCEPTION_FILE)];
+    const log = accessLog(caddy);
     return [
       {
         subject: caddy.host,
-        needs: [it, links, rules],
+        needs: [it, links, rules, unit, log],
         blockedBy: [resultId(alive, caddy.host)],
-        judge: ({ know }) => {
+        judge: ({ know, maybe }) => {
           const found = know(it);
           if (found === null) return [{ lost: 'unreadable', why: 'Caddy does not run' }];
           if (found.mode === 'host') return [];
           const host = { instance: found, links: know(links), sockets: [], rules: know(rules) };
           const masks = masksOf(host, caddy, (side, of) => clientOf(caddy, side, of)).filter(({ cause }) => cause === 'tailscale-snat');
           const once = [...new Map(masks.map((mask) => [family(mask.as), mask])).values()];
-          return once.map(({ as, by, protocols, door }) => {
+          const [was, logged] = [maybe(unit), maybe(log)];
+          return once.map((mask) => {
+            const { as, by, protocols, door } = mask;
+            const fix = isLost(was) ? null : exceptions(caddy, found, [mask], was);
             const tables = door.family === 6 ? 'ip6tables' : 'iptables';
             const network = caddy.allow.find((one) => family(one) === door.family) ?? clientOf(caddy, 'vpn', door.family);
             const subnet = found.networks.flatMap(({ v4, v6 }) => (door.family === 6 ? v6 : v4)?.subnet ?? [])[0] ?? '';
             const exception = `${tables} -t nat -I POSTROUTING 1 -s ${network} -d ${subnet} -j ACCEPT`;
             return {
               severity: 'fail',
-              saw: `the VPN’s clients reach Caddy as ${as} over ${spoken(protocols)}: ${by}`,
+              saw: `the VPN’s clients reach Caddy as ${as} over ${spoken(protocols)}: ${by}${requestsOf(isLost(logged) ? [] : logged, as)}`,
               want: 'Caddy sees the VPN’s clients by their own addresses',
               advice:
-                `Keep Tailscale from masquerading: sudo tailscale set --snat-subnet-routes=false (a subnet router’s LAN then needs a route back). ` +
-                `Or except Caddy’s network, and keep the line where it outlives a restart: sudo ${exception}. Or give Caddy the host’s network. ` +
+                `${fix === null ? '' : '`fabric fix caddy/tailscale-snat` excepts Caddy’s network, and does so again after a restart. Or k'}${fix === null ? 'K' : ''}eep Tailscale from masquerading: sudo tailscale set --snat-subnet-routes=false (a subnet router’s LAN then needs a route back). ` +
+                `${fix === null ? `Or except Caddy’s network, and keep the line where it outlives a restart: sudo ${exception}. ` : ''}Or give Caddy the host’s network. ` +
                 `Admitting ${subnet} in the ACL is none of these: it is a hole (REX-34). Flows over HTTP/3 that are open stay masked until: sudo conntrack -D -p udp --orig-port-dst ${caddy.port}`,
+              ...(fix === null ? {} : { fix }),
               reproduce: onHost(fabric, caddy.host, `sudo ${tables} -t nat -S ts-postrouting; sudo ${tables} -S FORWARD`),
             };
           });
@@ -56,3 +70,23 @@ export default defineCheck({
     ];
   },
 });
+
+/** What gives the VPN's clients their addresses back. `null`: something else than Tailscale masks them, or by more than one rule. */
+export const exceptions = (caddy: Caddy, { networks }: Instance, masks: readonly Mask[], was: FileState | null) => {
+  const [mask, ...more] = [...new Map(masks.map((one) => [`${one.door.family} ${one.by}`, one])).values()];
+  if (mask === undefined || more.length > 0 || mask.cause !== 'tailscale-snat' || mask.backend === null) return null;
+  const network = caddy.allow.find((one) => family(one) === mask.door.family);
+  const [subnet] = networks.flatMap(({ v4, v6 }) => (mask.door.family === 6 ? v6 : v4)?.subnet ?? []);
+  if (network === undefined || subnet === undefined) return null;
+  return excepted(caddy, mask.door.family === 6 ? 'ip6tables' : 'iptables', mask.backend, network, subnet, was);
+};
+
+/** What the access log has of it: `; its log has 172.20.1.1 12 times over HTTP/1.1, 8 times over HTTP/3.0`. */
+const requestsOf = (log: readonly Seen[], as: string): string => {
+  const counts = new Map<string, number>();
+  for (const { client, protocol, count } of log) if (client === as) counts.set(protocol, (counts.get(protocol) ?? 0) + count);
+  const said = [...counts]
+    .sort(([a], [b]) => a.localeCompare(b))
+    .map(([protocol, count]) => `${count === 1 ? 'once' : `${count} times`} over ${protocol}`);
+  return said.length === 0 ? '' : `; its last requests have ${as} ${said.join(', ')}`;
+};
