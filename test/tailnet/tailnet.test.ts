@@ -63,9 +63,10 @@ describe('which clients ask the tailnet’s resolver', () => {
     [{ override: 'false', split: '{ "chat.example.com": [203.0.113.53] }' }, fine],
     [{ override: 'false', split: '{ "example.com": [203.0.113.53] }' }, fine],
     [{ override: 'true', magic: false }, fine],
+    // A search domain is a route to systemd-resolved, where the link has a server at all.
     [
       { override: 'false', magic: false, split: '{ "chat.example.com": [] }' },
-      { ...fine, inside: plainAlone(PUBLIC), sub: everywhere('') },
+      { ...fine, sub: everywhere('') },
     ],
     // All routes with the same servers: systemd-resolved is sent to these, past the tailnet's resolver and its records.
     [
@@ -121,21 +122,24 @@ test('records that clients take, and what they drop without a word', async () =>
       ].join('')}`,
     ),
   );
-  const found = async (name: string): Promise<string> => `${name}: ${await net.osSays('motoko', `${name}.example.org`)}`;
   expect(await net.osSettles('motoko', 'plain.example.org', VPN)).toBe(VPN);
   const names = ['untyped', 'six', 'crossed', 'dotted', 'two', 'cname', 'small', 'text', 'short', 'capital', 'any.wild'];
-  expect(await Promise.all(names.map(found))).toEqual([
+  const found = await net.on(
+    'motoko',
+    `for n in ${names.join(' ')}; do echo "$n: $(getent ahosts $n.example.org | cut -d' ' -f1 | sort -u | xargs)"; done`,
+  );
+  expect(found.split('\n').map((line) => line.trim())).toEqual([
     `untyped: ${VPN}`,
     'six: fd7a:115c:a1e0::e',
     `crossed: ${VPN}`, // the address says of which kind it is
     `dotted: ${VPN}`,
     `two: ${VPN}`, // one of them is answered, the first
-    'cname: ',
-    'small: ',
-    'text: ',
-    'short: ',
-    'capital: ', // questions are lower case by then
-    'any.wild: ',
+    'cname:',
+    'small:',
+    'text:',
+    'short:',
+    'capital:', // questions are lower case by then
+    'any.wild:',
   ]);
   // The network map brings them all; the client drops them.
   const status = await net.on('motoko', 'tailscale dns status --json | jq -r ".ExtraRecords | length"');
@@ -238,7 +242,12 @@ describe('a client that does not listen, or is not listened to', () => {
     await net.on(client, script);
     try {
       expect(await net.osSettles(client, 'chat.example.com', found)).toBe(found);
-      expect(await net.tailnetSays(client, 'chat.example.com')).toBe(says);
+      const asked = await net.until(
+        () => net.tailnetSays(client, 'chat.example.com'),
+        (said) => said === says,
+        15,
+      );
+      expect(asked).toBe(says);
       // The client itself sees nothing wrong.
       expect(await net.on(client, 'tailscale status --json | jq -c .Health')).toBe('[]');
     } finally {
@@ -257,5 +266,169 @@ describe('a client that does not listen, or is not listened to', () => {
     ).toBe('1');
     await net.on('motoko', 'systemctl restart systemd-resolved');
     expect(await net.osSettles('motoko', 'chat.example.com', VPN)).toBe(VPN);
+  });
+});
+
+describe('fabric deploy dns', () => {
+  const CONFIG = '/etc/headscale/config.yaml';
+  const FABRIC = (names: string, headscale: string): string => `hosts:
+  hs: { address: 203.0.113.1, user: ops }
+  motoko: { address: 203.0.113.11, user: ops }
+  togusa: { address: 203.0.113.12, user: ops }
+litellm:
+  host: hs
+  image: ghcr.io/berriai/litellm:v1.109.1
+  master_key: "none: everyone who can connect is an administrator"
+  backends:
+    vllm: { kind: vllm, url: "http://127.0.0.1:8000", models: [{ id: qwen2.5-7b }] }
+dns:
+  names: { ${names} }
+  public: 203.0.113.53
+  from: [motoko, togusa]
+  headscale: ${headscale}
+`;
+  const BY_UNIT = '{ host: hs, unit: headscale.service }';
+  const YAML = FABRIC(`chat.example.com: ${VPN}`, BY_UNIT);
+  const config = (): Promise<string> => net.on('hs', `cat ${CONFIG}`);
+  /** Of this start: another after each restart. */
+  const started = (): Promise<string> => net.on('hs', 'systemctl show -p InvocationID --value headscale');
+  const foundBy = async (name: string): Promise<Found> => ({
+    motoko: await net.osSettles('motoko', name, VPN),
+    togusa: await net.osSettles('togusa', name, VPN),
+  });
+  const NOTHING = { code: 0, out: 'hs: nothing to change' };
+
+  describe('REX-33', () => {
+    test('is named, and mended by the narrow way: the lines of one route, and all else as it was', async () => {
+      await net.heard(dns({ override: 'false' }));
+      expect(await net.osSettles('motoko', 'chat.example.com', WORLD)).toBe(WORLD);
+      const was = await config();
+      const doctor = await net.fabric(YAML, ['doctor', 'dns']);
+      expect(doctor).toMatchObject({
+        code: 1,
+        out: expect.stringMatching(/✗ dns\/covered@chat\.example\.com REX-33 [\s\S]*198\.51\.100\.7/),
+      });
+      const planned = await net.fabric(YAML, ['deploy', 'dns', '--dry-run', '--exit-code']);
+      expect(planned).toMatchObject({ code: 6, out: expect.stringContaining('all else stays with the resolver that they have') });
+      expect([await config(), await net.osSays('motoko', 'chat.example.com')]).toEqual([was, WORLD]);
+
+      expect(await net.fabric(YAML, ['fix', 'REX-33', '--yes'])).toMatchObject({ code: 0 });
+      expect(await foundBy('chat.example.com')).toEqual(everywhere(VPN));
+      // What is theirs stays theirs.
+      expect(await net.osSays('motoko', 'www.example.com')).toBe('198.51.100.9');
+      expect(await config()).toBe(was.replace('    split: {}\n', '    split:\n      "chat.example.com": []\n'));
+      expect(await net.on('hs', `stat -c '%a %U:%G' ${CONFIG}; ls -A /etc/headscale | xargs`)).toBe(
+        '640 root:headscale\ncert.pem config.yaml key.pem',
+      );
+    });
+    test('a second time there is nothing to do, and nothing restarts', async () => {
+      const [was, run] = [await config(), await started()];
+      expect(await net.fabric(YAML, ['deploy', 'dns', '--yes'])).toMatchObject(NOTHING);
+      expect([await config(), await started()]).toEqual([was, run]);
+      expect(await net.fabric(YAML, ['doctor', 'dns'])).toMatchObject({ code: 0 });
+    });
+    test('is mended by the wide way, where a word stands that is no boolean', async () => {
+      await net.heard(dns({ override: 'yes' }));
+      const was = await config();
+      expect(await net.osSettles('motoko', 'chat.example.com', WORLD)).toBe(WORLD);
+      const { code, out } = await net.fabric(YAML, ['deploy', 'dns', '--remedy', 'override', '--yes']);
+      expect([code, out]).toEqual([
+        0,
+        expect.stringContaining('their own resolver, and the names that it alone knows, are not asked any more'),
+      ]);
+      expect(await foundBy('chat.example.com')).toEqual(everywhere(VPN));
+      expect(await config()).toBe(was.replace('override_local_dns: yes', 'override_local_dns: true'));
+    });
+  });
+
+  test('records are added and corrected, and a route for the one name alone that needs it', async () => {
+    const names = ['chat.example.com', 'mayi.example.com', 'in.tail.example.net'];
+    const yaml = FABRIC(names.map((name) => `${name}: ${VPN}`).join(', '), BY_UNIT);
+    const wrong = `  extra_records:\n${CHAT.replace(VPN, '100.64.0.99')}    # the last one\n`;
+    await net.heard(dns({ override: 'false', split: '{ chat.example.com: [] }' }, wrong));
+    expect(await net.fabric(yaml, ['deploy', 'dns', '--yes'])).toMatchObject({ code: 0 });
+    for (const name of names) expect([name, await foundBy(name)]).toEqual([name, everywhere(VPN)]);
+    const now = await config();
+    expect(now).toContain('    split: { chat.example.com: [], "mayi.example.com": [] }\n');
+    expect(now).toContain('    # the last one');
+    expect(now).not.toContain('100.64.0.99');
+  });
+
+  test('a file of records changes without a restart', async () => {
+    const FILE = '/var/lib/headscale/records.json';
+    await net.on('hs', `echo '[]' >${FILE}; chown headscale: ${FILE}`);
+    await net.headscale(dns({ override: 'true' }, `  extra_records_path: ${FILE} # ours\n`));
+    expect(await net.osSettles('motoko', 'chat.example.com', WORLD)).toBe(WORLD);
+    const [was, run] = [await config(), await started()];
+    expect(await net.fabric(YAML, ['deploy', 'dns', '--yes'])).toMatchObject({ code: 0 });
+    expect(await foundBy('chat.example.com')).toEqual(everywhere(VPN));
+    expect([await config(), await started(), await net.on('hs', `stat -c %U ${FILE}`)]).toEqual([was, run, 'headscale']);
+    expect(await net.fabric(YAML, ['deploy', 'dns', '--yes'])).toMatchObject(NOTHING);
+  });
+
+  test('a file that Headscale refuses is never in force: configtest says why, and nothing restarts', async () => {
+    await net.heard(dns({ override: 'false' }));
+    // base_domain above server_url's host is fatal, at the next start.
+    await net.on('hs', `sed -i 's/base_domain: .*/base_domain: example.org/' ${CONFIG}`);
+    const [was, run] = [await config(), await started()];
+    const { code, err } = await net.fabric(YAML, ['deploy', 'dns', '--yes']);
+    expect([code, err]).toEqual([1, expect.stringMatching(/server_url[\s\S]*everything is as it was/)]);
+    expect([await config(), await started()]).toEqual([was, run]);
+    expect(await net.on('hs', 'ls -A /etc/headscale | xargs')).toBe('cert.pem config.yaml key.pem');
+  });
+
+  describe('in a container', () => {
+    const OUTSIDE = '/opt/services/headscale/config';
+    const yaml = FABRIC(`chat.example.com: ${VPN}`, `{ host: hs, container: headscale, config: ${OUTSIDE}/config.yaml }`);
+    // An image as upstream makes it: one program, and no shell.
+    beforeAll(() =>
+      net.on(
+        'hs',
+        `set -eu; systemctl stop headscale; mkdir -p /tmp/image/usr/bin /tmp/image/etc /tmp/image/tmp; cp /opt/tailnet/headscale /tmp/image/usr/bin/
+tar -C /tmp/image -c . | podman import -q --change 'ENTRYPOINT ["/usr/bin/headscale"]' --change 'ENV PATH=/usr/bin' - localhost/headscale:lab >/dev/null; rm -r /tmp/image`,
+      ),
+    );
+    const run = (mounts: string, part: string): Promise<string> =>
+      net.on(
+        'hs',
+        `set -eu; podman rm -f -t 0 headscale >/dev/null 2>&1 || true; mkdir -p ${OUTSIDE}; cp /etc/headscale/*.pem ${OUTSIDE}/
+sed '/^dns:/,$d' ${CONFIG} >${OUTSIDE}/config.yaml; cat >>${OUTSIDE}/config.yaml <<'X'\n${part}X
+echo '[]' >${OUTSIDE}/records.json
+podman run -d --name headscale --network host --read-only ${mounts} -v /var/lib/headscale:/var/lib/headscale localhost/headscale:lab serve >/dev/null
+for i in $(seq 100); do podman exec headscale headscale users list >/dev/null 2>&1 && exit; sleep 0.1; done; podman logs headscale >&2; exit 1`,
+      );
+    const FOLDER = `-v ${OUTSIDE}:/etc/headscale:ro`;
+    const ALONE = ['config.yaml', 'records.json', 'cert.pem', 'key.pem']
+      .map((file) => `-v ${OUTSIDE}/${file}:/etc/headscale/${file}:ro`)
+      .join(' ');
+    const startedAt = (): Promise<string> => net.on('hs', `podman container inspect --format '{{.State.StartedAt}}' headscale`);
+
+    test.each([
+      ['its folder is mounted', FOLDER],
+      ['config.yaml is mounted alone', ALONE],
+    ])('REX-33 is mended where %s', async (_, mounts) => {
+      await run(mounts, dns({ override: 'false' }));
+      expect(await net.osSettles('motoko', 'chat.example.com', WORLD)).toBe(WORLD);
+      const { code, err } = await net.fabric(yaml, ['deploy', 'dns', '--yes']);
+      expect([code, err]).toEqual([0, expect.stringContaining('✓ headscale configtest')]);
+      expect(await foundBy('chat.example.com')).toEqual(everywhere(VPN));
+      expect(await net.fabric(yaml, ['deploy', 'dns', '--yes'])).toMatchObject(NOTHING);
+    });
+    test.each([
+      ['its folder is mounted: no restart', FOLDER, true],
+      ['it is mounted alone, so that what takes its place is not seen: a restart', ALONE, false],
+    ])('a file of records, where %s', async (_, mounts, same) => {
+      await run(mounts, dns({ override: 'true' }, '  extra_records_path: /etc/headscale/records.json\n'));
+      expect(await net.osSettles('motoko', 'chat.example.com', WORLD)).toBe(WORLD);
+      const was = await startedAt();
+      expect(await net.fabric(yaml, ['deploy', 'dns', '--yes'])).toMatchObject({ code: 0 });
+      expect(await foundBy('chat.example.com')).toEqual(everywhere(VPN));
+      expect((await startedAt()) === was).toBe(same);
+    });
+    test('the path in the container is not taken for the host’s', async () => {
+      const wrong = yaml.replace(`${OUTSIDE}/config.yaml`, CONFIG);
+      const said = `${CONFIG} in headscale is ${OUTSIDE}/config.yaml of hs, and fabric.yaml says ${CONFIG}`;
+      expect(await net.fabric(wrong, ['deploy', 'dns', '--yes'])).toMatchObject({ code: 2, err: expect.stringContaining(said) });
+    });
   });
 });
