@@ -17,7 +17,12 @@ export const entries: readonly Entry[] = [
       'Headscale: hscontrol/types/config.go; issues 1206, 2899 and 3316',
       'measured: glibc, systemd-resolved 257 and dnsmasq 2.91 on lab hosts, each cause by getent and resolvectl',
     ],
-    says: [/extra_records/i, /override_local_dns/i, /no upstream resolvers set, returning SERVFAIL/i, /dns\.nameservers\.global must be set/i],
+    says: [
+      /extra_records/i,
+      /override_local_dns/i,
+      /no upstream resolvers set, returning SERVFAIL/i,
+      /dns\.nameservers\.global must be set/i,
+    ],
   },
   {
     id: 'REX-34',
