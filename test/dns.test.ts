@@ -164,6 +164,7 @@ default-route Link 3 (eth0): yes`;
       system: 'Linux',
       servers: ['127.0.0.53'],
       writer: 'NetworkManager',
+      networkManager: 'dns=systemd-resolved',
       tailscaleKeeps: false,
       throughResolve: true,
     });

@@ -1,11 +1,14 @@
 // Names that lead elsewhere, on real resolvers: dnsmasq in the place of the tailnet's and of the provider's, and a client with glibc and
 // systemd-resolved. What is broken is seen by getent and resolvectl first, and then by fabric. Tailscale's own command is a stand-in that
 // prints what it is told; the real one, with the real Headscale, is in test/tailnet.
-import { rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { beforeAll, expect, test } from 'vitest';
 import type { CheckId } from '../../src/check.ts';
+import { isLost } from '../../src/evidence.ts';
+import { dnsReply, leadsTo, TYPES } from '../../src/probes/dns.ts';
+import { decode } from '../../src/wire.ts';
 import { fabricYaml, findingsOf, having, IMAGE, keepFixture, lab } from './lab.ts';
 
 const NET = 'fdns';
@@ -32,6 +35,9 @@ const yamlOf = (section = SECTION): string =>
 const YAML = yamlOf();
 /** The same in a tailnet that Tailscale runs. */
 const TAILSCALE = yamlOf(SECTION.replace(/ {2}headscale:\n(?: {4}.*\n)+/, ''));
+
+/** 1 . alpn=h3,h2 ipv4hint=203.0.113.14 ech=… ipv6hint=2001:db8::14 */
+const HTTPS = `--dns-rr=${NAME},65,0001000001000602683302683200040004cb00710e00050004fe0d00000006001020010db8000000000000000000000014`;
 
 /** A DNS server of the lab: `quad` is the tailnet's, `isp` the provider's and the public one. */
 const serve = async (client: 'quad' | 'isp', address: string, ...records: readonly string[]): Promise<void> => {
@@ -227,6 +233,28 @@ test('healthy: nothing is found, and every check has its recording of it', async
   for (const id of OURS) keepFixture(id, 'after', YAML, join(it.dir, 'after'));
 });
 
+test('this machine’s own client and dig on a host say the same, in words that are read alike', async () => {
+  const folder = join(it.dir, 'contract');
+  rmSync(folder, { recursive: true, force: true });
+  await serve('quad', QUAD, `${NAME}=${INSIDE}`, HTTPS);
+  await it.fabric(YAML, ['doctor', 'dns', '--at', 'here', '--at', 'motoko', '--format', 'json', '--record', folder]);
+  const [own, digs] = ['here', 'motoko'].map((at) => decode(readFileSync(join(folder, `${at}.evidence`), 'utf8')));
+  for (const transport of ['udp', 'tcp'] as const)
+    for (const type of TYPES) {
+      const said = [own, digs].map((evidence) => {
+        const probe = dnsReply({ at: 'here', server: QUAD, name: NAME, type, transport });
+        const answer = evidence?.answers.get(probe.key);
+        if (answer === undefined || isLost(answer)) throw new Error(`${probe.key}: ${answer?.why}`);
+        const { milliseconds: _, ...reply } = { milliseconds: null, ...probe.read(answer, 0) };
+        return { reply, leads: leadsTo(probe.read(answer, 0)) };
+      });
+      expect(said[0]?.leads).toEqual(said[1]?.leads);
+      expect(said[0]?.leads).toEqual({ A: [INSIDE], AAAA: [], HTTPS: [OUTSIDE, '2001:db8::14'] }[type]);
+      if (type !== 'HTTPS') expect(said[0]?.reply).toEqual(said[1]?.reply);
+    }
+  await healthy();
+});
+
 interface Case {
   /** The one cause that must be named: it alone fails, and the rest is its echo. */
   readonly check: CheckId;
@@ -354,6 +382,25 @@ const cases: readonly (readonly [string, Case])[] = [
       ),
       getent: OUTSIDE,
       mend: restored,
+    },
+  ],
+  [
+    'the same, of a unit without a container',
+    {
+      check: 'dns/headscale-loaded',
+      moment: 'before-unit',
+      yaml: yamlOf(SECTION.replace('    container: headscale\n', '    unit: headscale.service\n')),
+      saw: /^\/opt\/services\/headscale\/config\/config\.yaml was changed \d+ s after Headscale started, and is not read again$/,
+      break: both(
+        () =>
+          akira(
+            `${write(HEALTHY.replace(RECORD, '  extra_records: []'))}systemd-run -q --collect --unit headscale sleep 1000000; sleep 2; ${write(HEALTHY)}`,
+          ),
+        () => tailscale({ records: [] }),
+        () => serve('quad', QUAD, `--server=${ISP}`),
+      ),
+      getent: OUTSIDE,
+      mend: both(() => akira('systemctl stop headscale'), restored),
     },
   ],
   [
@@ -593,18 +640,8 @@ const cases: readonly (readonly [string, Case])[] = [
       check: 'dns/leak',
       moment: 'before-https',
       yaml: TAILSCALE,
-      saw: /^the resolver of motoko answers HTTPS of mayi\.lab\.example: 203\.0\.113\.14, 2001:db8::14, keys for ECH$/,
-      break: () =>
-        serve(
-          'quad',
-          QUAD,
-          `${NAME}=${INSIDE}`,
-          // 1 . alpn=h3,h2 ipv4hint=203.0.113.14 ech=… ipv6hint=2001:db8::14
-          `--dns-rr=${NAME},65,000100 0001 0006 026833 026832 0004 0004 cb00710e 0005 0004 fe0d0000 0006 0010 20010db8000000000000000000000014`.replaceAll(
-            /(?<=,65,.*) /g,
-            '',
-          ),
-        ),
+      saw: /^100\.100\.100\.100 answers HTTPS of mayi\.lab\.example: 203\.0\.113\.14, 2001:db8::14, keys for ECH$/,
+      break: () => serve('quad', QUAD, `${NAME}=${INSIDE}`, HTTPS),
       getent: INSIDE,
     },
   ],

@@ -37,15 +37,18 @@ export default defineCheck({
         judge: (facts): readonly (Finding | Lost)[] =>
           explain(facts, mine, (astray) => {
             const known = astray.filter((spot) => answersRight(facts.maybe(tailnetA(fabric, spot)), spot.name));
-            const { system, servers, writer, tailscaleKeeps, links, throughResolve } = facts.know(asked);
+            const { system, servers, writer, tailscaleKeeps, links, throughResolve, networkManager } = facts.know(asked);
             const { resolver, resolver6 } = fabric.tailnet;
             if (known.length === 0 || system !== 'Linux') return [];
-            if (throughResolved({ system, servers, writer, tailscaleKeeps, links, throughResolve })) return [];
+            if (throughResolved({ system, servers, links, throughResolve })) return [];
             if (servers.some((one) => one === resolver || one === resolver6)) return [];
             const tailscale = facts.know(client);
             const owned = tailscale.is === 'there' && tailscale.accepts !== false;
             if (!tailscaleKeeps && !owned && !links?.some((link) => link.servers.includes(resolver))) return [];
-            const by = writer === null ? '' : `, written by ${writer}`;
+            const by =
+              writer === null
+                ? ''
+                : `, written by ${writer}${/manager/i.test(writer) && networkManager !== null ? ` (${networkManager})` : ''}`;
             const what = `/etc/resolv.conf of ${at} asks ${servers.length === 0 ? 'nobody' : servers.join(', ')}${by}`;
             const [saw, advice] = tailscaleKeeps
               ? [
