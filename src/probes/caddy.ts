@@ -320,7 +320,7 @@ export const forwarders = (caddy: Caddy): Probe<readonly string[]> =>
     'forwarders',
     [
       '{',
-      `grep -alE '(127\\.0\\.0\\.1|localhost|\\[::1\\]):${caddy.port}([^0-9]|$)|userspace-networking' /proc/[0-9]*/cmdline 2>/dev/null | while read -r f; do c=$(cat "\${f%/cmdline}/comm" 2>/dev/null); case $c in sh | bash | dash | ash | timeout | sudo | grep | curl | sshd* | caddy | docker* | podman | conmon | '') ;; *) echo "$c";; esac; done`,
+      `grep -alE '(127\\.0\\.0\\.1|localhost|\\[::1\\]):${caddy.port}([^0-9]|$)|userspace-networkin[g]' /proc/[0-9]*/cmdline 2>/dev/null | while read -r f; do c=$(cat "\${f%/cmdline}/comm" 2>/dev/null); case $c in sh | bash | dash | ash | timeout | sudo | grep | curl | sshd* | caddy | docker* | podman | conmon | '') ;; *) echo "$c";; esac; done`,
       `if grep -sqE 'service: *.?https?://(localhost|127\\.0\\.0\\.1)${caddy.port === 443 ? '(:443)?' : `:${caddy.port}`}([^:0-9]|$)' /etc/cloudflared/*.y*ml; then echo cloudflared; fi`,
       '} | sort -u',
     ].join('\n'),

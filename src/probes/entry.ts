@@ -62,37 +62,41 @@ export const entry = (at: Vantage, site: Site, address: Address, port: number, p
       'grep -v "unknown --write-out" "$t/e" | head -n 1 >&2; exit $c',
     ].join('\n'),
   },
-  read: triedOf,
+  read: triedOf(protocol),
 });
 
-const triedOf = ({ code, out, err }: Answer): Tried => {
-  const [head = '', ...more] = out.split('\n');
-  const why = err.trim().split('\n')[0] ?? '';
-  if (code === 127) throw new Unreadable(why || 'curl is not installed there', 'unsupported');
-  if (code === 6 || code === 2 || code === 4) throw new Unreadable(`curl ${code}: ${why}`, 'unsupported');
-  const [, status, version = '', size, connected, secured] = /^(\d{3}) (\S+) (\d+) ([\d.,]+) ([\d.,]+)/.exec(head) ?? [];
-  if (status === undefined && code !== 124) throw new Unreadable(`curl ${code}: ${why}`);
-  const after = (word: string): string | null => more.find((line) => line.startsWith(`${word} `))?.slice(word.length + 1) ?? null;
-  if (status !== undefined && status !== '000') {
-    const names = after('names');
-    return {
-      is: 'answered',
-      status: Number(status),
-      version,
-      size: Number(size),
-      own: more.includes('own'),
-      altSvc: after('alt-svc'),
-      names: names === null ? null : names.split(/, */).flatMap((name) => (name.startsWith('DNS:') ? [name.slice('DNS:'.length)] : [])),
-    };
-  }
-  const touched = [connected, secured].some((seconds) => /[1-9]/.test(seconds ?? ''));
-  if (code === 28 || code === 124)
-    return touched ? { is: 'cut off', why: 'no answer in time' } : { is: 'unreachable', why: 'no answer in time' };
-  if (code === 7 && !touched) return { is: 'unreachable', why: /unreachable|no route/i.test(why) ? 'no way there' : 'connection refused' };
-  // 35: TLS failed; 52, 56, 92, 95, 96: it was ended.
-  if ([7, 35, 52, 55, 56, 60, 92, 95, 96].includes(code)) return { is: 'cut off', why: why || `curl ${code}` };
-  throw new Unreadable(`curl ${code}: ${why}`);
-};
+const triedOf =
+  (protocol: Protocol) =>
+  ({ code, out, err }: Answer): Tried => {
+    const [head = '', ...more] = out.split('\n');
+    const why = err.trim().split('\n')[0] ?? '';
+    if (code === 127) throw new Unreadable(why || 'curl is not installed there', 'unsupported');
+    if (code === 6 || code === 2 || code === 4) throw new Unreadable(`curl ${code}: ${why}`, 'unsupported');
+    const [, status, version = '', size, connected, secured] = /^(\d{3}) (\S+) (\d+) ([\d.,]+) ([\d.,]+)/.exec(head) ?? [];
+    if (status === undefined && code !== 124) throw new Unreadable(`curl ${code}: ${why}`);
+    const after = (word: string): string | null => more.find((line) => line.startsWith(`${word} `))?.slice(word.length + 1) ?? null;
+    if (status !== undefined && status !== '000') {
+      const names = after('names');
+      return {
+        is: 'answered',
+        status: Number(status),
+        version,
+        size: Number(size),
+        own: more.includes('own'),
+        altSvc: after('alt-svc'),
+        names: names === null ? null : names.split(/, */).flatMap((name) => (name.startsWith('DNS:') ? [name.slice('DNS:'.length)] : [])),
+      };
+    }
+    // Over QUIC curl takes its own first packet for a connection.
+    const touched = (protocol === 'h3' ? [secured] : [connected, secured]).some((seconds) => /[1-9]/.test(seconds ?? ''));
+    if (code === 28 || code === 124)
+      return touched ? { is: 'cut off', why: 'no answer in time' } : { is: 'unreachable', why: 'no answer in time' };
+    if (code === 7 && !touched)
+      return { is: 'unreachable', why: /unreachable|no route/i.test(why) ? 'no way there' : 'connection refused' };
+    // 35: TLS failed; 52, 56, 92, 95, 96: it was ended.
+    if ([7, 35, 52, 55, 56, 60, 92, 95, 96].includes(code)) return { is: 'cut off', why: why || `curl ${code}` };
+    throw new Unreadable(`curl ${code}: ${why}`);
+  };
 
 /** Whether QUIC is spoken there, without TLS and HTTP: asked from `here` alone. */
 export type Spoken = 'spoken' | 'refused' | 'silent' | 'strange';

@@ -6,6 +6,7 @@
 : "${A:=100.64.0.0/10}" # the ACL that admits the tailnet
 : "${B:=$A $SUBNET}"    # the post-mortem's: the bridge's subnet as well
 : "${A6:=$A fd7a:115c:a1e0::/48}"
+: "${B6:=$A6 $SUBNET $SUBNET6}"
 IMAGE=caddy-lab:2.11.4
 
 quietly() { local out; out=$("$@" 2>&1) || { echo "$*: $out" >&2; return 1; }; }
@@ -15,6 +16,9 @@ quietly() { local out; out=$("$@" 2>&1) || { echo "$*: $out" >&2; return 1; }; }
 clean() {
   systemctl stop --quiet 'forward-*' 2>/dev/null || true
   systemctl reset-failed 2>/dev/null || true
+  if [ -e /etc/systemd/system/fabric-caddy-snat.service ]; then # what `fabric fix` left
+    systemctl disable --quiet --now fabric-caddy-snat; rm /etc/systemd/system/fabric-caddy-snat.service; systemctl daemon-reload
+  fi
   local id
   if systemctl is-active --quiet docker; then
     id=$(docker ps -aq); [ -z "$id" ] || quietly docker rm -f $id

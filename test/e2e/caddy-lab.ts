@@ -10,8 +10,8 @@ const OUT = join(LAB_DIR, 'caddy');
 const CURL = join(OUT, 'bin/curl');
 const HOST = readFileSync(join(import.meta.dirname, '../caddy/host.sh'), 'utf8');
 
-/** The ACLs of docs/caddy.md: A admits the tailnet's IPv4, B the bridge's subnet as well, A6 the tailnet's IPv6 as well as A. */
-export type Acl = 'A' | 'B' | 'A6';
+/** The ACLs of docs/caddy.md: A admits the tailnet's IPv4, B the bridge's subnet as well; A6 and B6 have IPv6 besides. */
+export type Acl = 'A' | 'B' | 'A6' | 'B6';
 export interface State {
   /** From `clean` to the running Caddy, whose ACL is $ACL. */
   readonly script: string;
@@ -48,6 +48,7 @@ export const STATES = {
   'tailscale-snat-legacy': { script: `${NO_PROXY}; ${BRIDGE}; tailscale legacy above snat` },
   /** Docker as it comes, Tailscale as it comes: REX-34. */
   'rex-34': { script: `daemon; ${BRIDGE}; tailscale nft above snat`, acl: 'B' },
+  'rex-34-ipv6': { script: `${SIX}; ${ON_SIX}; tailscale nft above snat`, acl: 'B6' },
 
   // Masked by whatever passes their packets on; with ACL B that is a hole.
   'docker-proxy': { script: `daemon; ${BRIDGE}; ${NO_SNAT}` },

@@ -1,43 +1,100 @@
 // Who gets in, over which protocol, and as whom Caddy sees them: real Docker, real Caddy, curl. The table: docs/caddy.md.
 import { describe, expect, test } from 'vitest';
-import { type Acl, CLIENTS, caddyLab, type FAMILIES, FLOW, type FROM, OTHER_NAMES, PROTOCOLS, type StateName } from './caddy-lab.ts';
+import { type Acl, CLIENTS, caddyLab, FAMILIES, FLOW, FROM, OTHER_NAMES, PROTOCOLS, type StateName } from './caddy-lab.ts';
+import { having } from './lab.ts';
 
 const it = caddyLab('fcaddy');
 const other = it.named(OTHER_NAMES);
+type Named = typeof other;
 
 /** Whom Caddy sees and what it answers: `real`, the client itself; `gateway`, the bridge's; `—`, no connection. h1 and h2, then h3 where it differs. */
 type Cell = string | readonly [tcp: string, h3: string];
-interface Row {
-  readonly state: StateName;
-  readonly acl: Acl;
+interface Cells {
   readonly vpn: readonly [four: Cell, six: Cell];
   readonly public: readonly [four: Cell, six: Cell];
 }
-const MASKED_B = { acl: 'B', vpn: ['gateway 200', 'gateway 200'], public: ['gateway 200', 'gateway 200'] } as const;
+interface Row extends Cells {
+  readonly state: StateName;
+  readonly acl: Acl;
+  /** What `fabric doctor caddy` says fails, and what it warns of. Nothing at all: healthy. */
+  readonly fails?: readonly string[];
+  readonly warns?: readonly string[];
+}
+const HEALTHY = { vpn: ['real 200', 'real 200'], public: ['real 403', 'real 403'] } as const;
+const HEALTHY_4 = { vpn: ['real 200', '—'], public: ['real 403', '—'] } as const;
+const OPEN = { vpn: ['gateway 200', 'gateway 200'], public: ['gateway 200', 'gateway 200'] } as const;
+const OPEN_4 = { vpn: ['gateway 200', '—'], public: ['gateway 200', '—'] } as const;
+const HOLE = ['keeps-out@gaijin', 'bridge-admitted'] as const;
 const ROWS: readonly Row[] = [
-  { state: 'host-network', acl: 'A6', vpn: ['real 200', 'real 200'], public: ['real 403', 'real 403'] },
-  { state: 'host-network', acl: 'B', vpn: ['real 200', 'real 403'], public: ['real 403', 'real 403'] },
-  { state: 'proxy-off', acl: 'B', vpn: ['real 200', '—'], public: ['real 403', '—'] },
-  { state: 'ipv6-network', acl: 'A6', vpn: ['real 200', 'real 200'], public: ['real 403', 'real 403'] },
-  { state: 'ipv4-only', acl: 'B', vpn: ['real 200', '—'], public: ['real 403', '—'] },
-  { state: 'podman-pasta', acl: 'A6', vpn: ['real 200', 'real 200'], public: ['real 403', 'real 403'] },
-  { state: 'tailscale-below', acl: 'A', vpn: ['real 200', '—'], public: ['real 403', '—'] },
-  { state: 'tailscale-snat', acl: 'A', vpn: ['gateway 403', '—'], public: ['real 403', '—'] },
-  { state: 'tailscale-snat-legacy', acl: 'A', vpn: ['gateway 403', '—'], public: ['real 403', '—'] },
-  { state: 'rex-34', acl: 'A', vpn: ['gateway 403', 'gateway 403'], public: ['real 403', 'gateway 403'] },
-  { state: 'rex-34', acl: 'B', vpn: ['gateway 200', 'gateway 200'], public: ['real 403', 'gateway 200'] },
-  { state: 'docker-proxy', acl: 'A', vpn: ['real 200', 'gateway 403'], public: ['real 403', 'gateway 403'] },
-  { state: 'docker-proxy', acl: 'B', vpn: ['real 200', 'gateway 200'], public: ['real 403', 'gateway 200'] },
-  { state: 'ipv6-network-proxied', acl: 'A6', vpn: ['real 200', 'fd20:1::1 403'], public: ['real 403', 'fd20:1::1 403'] },
-  { state: 'iptables-off', ...MASKED_B },
-  { state: 'nat-flushed', ...MASKED_B },
-  { state: 'docker-rootless', ...MASKED_B },
-  { state: 'blanket', acl: 'B', vpn: ['gateway 200', '—'], public: ['gateway 200', '—'] },
-  { state: 'forwarder', acl: 'B', vpn: ['gateway 200', '—'], public: ['gateway 200', '—'] },
-  { state: 'podman-bridge', acl: 'B', vpn: ['172.20.1.2 200', '172.20.1.2 200'], public: ['172.20.1.2 200', '172.20.1.2 200'] },
-  { state: 'podman-slirp', acl: 'B', vpn: ['10.0.2.100 403', '10.0.2.100 403'], public: ['10.0.2.100 403', '10.0.2.100 403'] },
-  { state: 'acl-ipv4-only', acl: 'A', vpn: ['real 200', 'real 403'], public: ['real 403', 'real 403'] },
-  { state: 'acl-after-handle', acl: 'A', vpn: ['real 200', '—'], public: ['real 200', '—'] },
+  { state: 'host-network', acl: 'A6', ...HEALTHY },
+  { state: 'ipv6-network', acl: 'A6', ...HEALTHY },
+  { state: 'podman-pasta', acl: 'A6', ...HEALTHY },
+  { state: 'proxy-off', acl: 'A', ...HEALTHY_4 },
+  { state: 'ipv4-only', acl: 'A', ...HEALTHY_4 },
+  { state: 'tailscale-below', acl: 'A', ...HEALTHY_4 },
+
+  // Nobody is masked, and yet the bridge is admitted; or the VPN's IPv6 is not.
+  { state: 'proxy-off', acl: 'B', ...HEALTHY_4, warns: ['bridge-admitted'] },
+  { state: 'ipv4-only', acl: 'B', ...HEALTHY_4, warns: ['bridge-admitted'] },
+  { state: 'host-network', acl: 'B', vpn: ['real 200', 'real 403'], public: ['real 403', 'real 403'], fails: ['acl-families'] },
+  { state: 'acl-ipv4-only', acl: 'A', vpn: ['real 200', 'real 403'], public: ['real 403', 'real 403'], fails: ['acl-families'] },
+
+  // The VPN's clients are masked.
+  { state: 'tailscale-snat', acl: 'A', vpn: ['gateway 403', '—'], public: ['real 403', '—'], fails: ['tailscale-snat'] },
+  { state: 'tailscale-snat-legacy', acl: 'A', vpn: ['gateway 403', '—'], public: ['real 403', '—'], fails: ['tailscale-snat'] },
+  {
+    state: 'rex-34',
+    acl: 'A',
+    vpn: ['gateway 403', 'gateway 403'],
+    public: ['real 403', 'gateway 403'],
+    fails: ['tailscale-snat', 'docker-proxy'],
+  },
+  {
+    state: 'rex-34',
+    acl: 'B',
+    vpn: ['gateway 200', 'gateway 200'],
+    public: ['real 403', 'gateway 200'],
+    fails: ['tailscale-snat', 'docker-proxy', ...HOLE],
+  },
+
+  // Whoever comes is masked, by what passes him on.
+  { state: 'docker-proxy', acl: 'A', vpn: ['real 200', 'gateway 403'], public: ['real 403', 'gateway 403'], fails: ['docker-proxy'] },
+  {
+    state: 'docker-proxy',
+    acl: 'B',
+    vpn: ['real 200', 'gateway 200'],
+    public: ['real 403', 'gateway 200'],
+    fails: ['docker-proxy', ...HOLE],
+  },
+  {
+    state: 'ipv6-network-proxied',
+    acl: 'A6',
+    vpn: ['real 200', 'fd20:1::1 403'],
+    public: ['real 403', 'fd20:1::1 403'],
+    fails: ['nat-rules'],
+  },
+  { state: 'iptables-off', acl: 'B', ...OPEN, fails: ['nat-rules', 'docker-proxy', ...HOLE] },
+  { state: 'nat-flushed', acl: 'B', ...OPEN, fails: ['nat-rules', 'docker-proxy', ...HOLE] },
+  { state: 'docker-rootless', acl: 'B', ...OPEN, fails: ['rootless', ...HOLE] },
+  { state: 'blanket', acl: 'B', ...OPEN_4, fails: ['masquerade', ...HOLE] },
+  { state: 'forwarder', acl: 'B', ...OPEN_4, fails: ['forwarder', ...HOLE] },
+  {
+    state: 'podman-bridge', // its own address, not the gateway's
+    acl: 'B',
+    vpn: ['172.20.1.2 200', '172.20.1.2 200'],
+    public: ['172.20.1.2 200', '172.20.1.2 200'],
+    fails: ['rootless', ...HOLE],
+  },
+  {
+    state: 'podman-slirp',
+    acl: 'B',
+    vpn: ['10.0.2.100 403', '10.0.2.100 403'],
+    public: ['10.0.2.100 403', '10.0.2.100 403'],
+    fails: ['rootless'],
+  },
+
+  // The ACL does not act; HTTP/3 goes another way than TCP.
+  { state: 'acl-after-handle', acl: 'A', vpn: ['real 200', '—'], public: ['real 200', '—'], fails: ['acl-acts', 'keeps-out@gaijin'] },
   {
     state: 'h3-off',
     acl: 'B',
@@ -49,8 +106,16 @@ const ROWS: readonly Row[] = [
       ['real 403', '—'],
       ['gateway 200', '—'],
     ],
+    fails: ['docker-proxy', ...HOLE],
+    warns: ['http3@here', 'http3@gaijin'],
   },
-  { state: 'h3-unpublished', acl: 'A', vpn: [['real 200', '—'], '—'], public: [['real 403', '—'], '—'] },
+  {
+    state: 'h3-unpublished',
+    acl: 'A',
+    vpn: [['real 200', '—'], '—'],
+    public: [['real 403', '—'], '—'],
+    fails: ['http3@here', 'http3@gaijin'],
+  },
   {
     state: 'h3-tailnet-only',
     acl: 'B',
@@ -59,11 +124,12 @@ const ROWS: readonly Row[] = [
       ['real 403', '—'],
       ['gateway 200', '—'],
     ],
+    fails: ['docker-proxy', 'http3@here', 'http3@gaijin', ...HOLE],
   },
 ];
 
 /** All twelve cells of the lab as it stands. */
-const measured = async ({ ask, names }: Pick<typeof it, 'ask' | 'names'>): Promise<Pick<Row, 'vpn' | 'public'>> => {
+const measured = async ({ ask, names }: Named): Promise<Cells> => {
   const cell = async (from: (typeof FROM)[number], family: (typeof FAMILIES)[number]): Promise<Cell> => {
     const said = await Promise.all(
       PROTOCOLS.map(async (protocol) => {
@@ -80,10 +146,60 @@ const measured = async ({ ask, names }: Pick<typeof it, 'ask' | 'names'>): Promi
   return { vpn, public: stranger };
 };
 
-describe('what curl sees', () => {
-  test.each(ROWS)('$state, ACL $acl', async ({ state, acl, ...cells }) => {
+/** Those that have none declare no address of it. */
+const familiesOf = ({ vpn, public: wan }: Cells): readonly (4 | 6)[] => (vpn[1] === '—' && wan[1] === '—' ? [4] : FAMILIES);
+
+interface Verdict {
+  readonly code: number | undefined;
+  readonly fails: readonly string[];
+  readonly warns: readonly string[];
+  /** Neither good nor bad: nobody knows. */
+  readonly unknown: readonly string[];
+  /** Of the VPN's site. */
+  readonly matrix: readonly (readonly [from: string, address: string, protocol: string, seen: string])[];
+}
+const short = (ids: readonly string[]): readonly string[] => ids.map((id) => id.replace('caddy/', '').replace('@akira', '')).toSorted();
+/** What `fabric doctor caddy` says. */
+const doctor = async ({ yaml, names }: Named, families: readonly (4 | 6)[]): Promise<Verdict> => {
+  const { code, out, err } = await it.fabric(yaml(families), ['doctor', 'caddy', '--format', 'json']);
+  expect(out, err).toMatch(/^{/);
+  const report: { readonly matrix: readonly MatrixJson[] } = JSON.parse(out);
+  const matrix = report.matrix
+    .filter(({ site }) => site === names.vpnSite)
+    .flatMap(({ vantage, address, cells }) => cells.map((cell) => [vantage, address, cell.protocol, cell.seen] as const));
+  return { code, fails: short(having(out, 'fail')), warns: short(having(out, 'warn')), unknown: short(having(out, 'unknown')), matrix };
+};
+interface MatrixJson {
+  readonly site: string;
+  readonly vantage: string;
+  readonly address: string;
+  readonly cells: readonly { readonly protocol: string; readonly seen: string }[];
+}
+/** The doctor's words for what curl saw. */
+const asMatrix = (cells: Cells, { names }: Named, families: readonly (4 | 6)[]): Verdict['matrix'] =>
+  FROM.flatMap((from) =>
+    families.flatMap((family) => {
+      const cell = cells[from][family === 4 ? 0 : 1];
+      return PROTOCOLS.map((protocol) => {
+        const said = typeof cell === 'string' ? cell : cell[protocol === 'h3' ? 1 : 0];
+        const seen = said === '—' ? 'unreachable' : said.endsWith(' 200') ? 'allowed' : said.endsWith(' 403') ? 'refused' : said;
+        return [from === 'vpn' ? 'here' : 'gaijin', names.addresses[from][family], protocol, seen] as const;
+      });
+    }),
+  );
+
+describe('what curl sees, and the doctor’s verdict', () => {
+  test.each(ROWS)('$state, ACL $acl', async ({ state, acl, fails = [], warns = [], ...cells }) => {
     await it.state(state, acl);
     expect(await measured(it)).toEqual(cells);
+    const families = familiesOf(cells);
+    expect(await doctor(it, families)).toEqual({
+      code: fails.length === 0 ? 0 : 1,
+      fails: fails.toSorted(),
+      warns: warns.toSorted(),
+      unknown: [],
+      matrix: asMatrix(cells, it, families),
+    });
   });
 
   test('a VPN’s flow outlives its cause: h3 alone stays masked', async () => {
