@@ -59,6 +59,8 @@ export interface Purpose {
   readonly checks: readonly Check[];
   /** The files that it replaces stay on the hosts, so that it can be taken back later. */
   readonly keepsReplaced: boolean;
+  /** Done once the hosts are locked, before the first step, and not on a host. What it returns takes it back. */
+  readonly first?: () => Promise<() => Promise<void>>;
 }
 
 /** The hosts that a plan changes. */
@@ -89,7 +91,9 @@ export const change = async (
     return { is: 'declined' };
   }
   return locked(session, hosts, keyring, async (locks, signal) => {
+    const back = await purpose.first?.();
     const outcome = await carryOut(session, plan, keyring, purpose, locks, signal);
+    if (outcome.is === 'taken back' || outcome.is === 'interrupted') await back?.();
     // What was replaced is worth keeping where it could not be put back, or may be put back later.
     return { result: outcome, keepFiles: outcome.is === 'stuck' || (outcome.is === 'done' && purpose.keepsReplaced) };
   });

@@ -1,4 +1,4 @@
-import type { Fetched } from './fetch.ts';
+import type { Fetched } from './source.ts';
 
 /** `env:NAME`: this process's environment. */
 export const fromEnv = (name: string, env: NodeJS.ProcessEnv): Fetched => {
