@@ -66,7 +66,7 @@ export const processEnv = (at: HostName, path: string, names: readonly SecretNam
       '[ "$(head -c 1 "/proc/$p/environ" | wc -c)" -gt 0 ] || { echo hidden; exit; }',
       `echo running; names=" $(sed -n 's/^\\([A-Za-z_][A-Za-z0-9_]*\\)=.*/\\1/p' ${quote(path)} 2>/dev/null | tr '\\n' ' ') ${names.join(' ')} "`,
       `tr '\\0' '\\n' <"/proc/$p/environ" | while IFS= read -r line; do`,
-      `  n=${line%%=*}; case $names in *" $n "*) ;; *) continue;; esac`,
+      '  n=${line%%=*}; case $names in *" $n "*) ;; *) continue;; esac',
       '  v=${line#*=}; if [ -z "$v" ]; then echo "$n empty"; else h=$(printf %s "$key$v" | sha256sum) || exit; echo "$n ${h%% *}"; fi',
       'done',
     ].join('\n'),
