@@ -1,6 +1,6 @@
 import { type Check, defineCheck, type Finding, resultId } from '../check.ts';
 import { Refusal } from '../errors.ts';
-import type { Facts, Probe } from '../evidence.ts';
+import type { Facts, Lost, Probe } from '../evidence.ts';
 import type { Fabric, SecretName } from '../fabric.ts';
 import type { Plan } from '../plan.ts';
 import { curl, described, type Reached, reached } from '../probes/http.ts';
@@ -88,9 +88,8 @@ export const proof = defineCheck({
         // 401, and 400 where there is no database (measured: LiteLLM 1.109.1).
         judge: ({ know }) => {
           const seen = know(old);
-          return typeof seen === 'object' && [400, 401, 403].includes(seen.status)
-            ? []
-            : finding(`with the old key: ${short(seen)}`, 'HTTP 401');
+          if (typeof seen === 'string') return [silent(seen)];
+          return [400, 401, 403].includes(seen.status) ? [] : finding(`with the old key: ${short(seen)}`, 'HTTP 401');
         },
       },
       {
@@ -98,24 +97,30 @@ export const proof = defineCheck({
         needs: [now],
         judge: ({ know }) => {
           const seen = know(now);
-          return typeof seen === 'object' && seen.status === 200 ? [] : finding(`with the new key: ${short(seen)}`, 'HTTP 200');
+          if (typeof seen === 'string') return [silent(seen)];
+          return seen.status === 200 ? [] : finding(`with the new key: ${short(seen)}`, 'HTTP 200');
         },
       },
     ];
   },
 } satisfies Check);
 
-const short = (seen: Reached): string => (typeof seen === 'object' && seen.status === 200 ? 'HTTP 200, let in' : described(seen));
+/** It says nothing about either key. */
+const silent = (why: string): Lost => ({ lost: 'unreadable', why: `LiteLLM: ${why}` });
+const short = (seen: Exclude<Reached, string>): string => (seen.status === 200 ? 'HTTP 200, let in' : described(seen));
 
 /** A sync's plan whose gate also wants the proof. */
 export const proven = (fabric: Fabric, plan: Plan): Plan => {
   const { host } = fabric.litellm;
+  const [old, now] = [resultId(proof, `${host}:old`), resultId(proof, `${host}:new`)];
   return plan.map((step) =>
     step.do === 'gate'
       ? {
           ...step,
           title: `${step.title}; the old key is refused`,
-          must: [...step.must, ...['old', 'new'].map((which) => ({ id: resultId(proof, `${host}:${which}`), atWorst: 'pass' as const }))],
+          must: [...step.must, ...[old, now].map((id) => ({ id, atWorst: 'pass' as const }))],
+          // LiteLLM answers anew by now: whoever it lets in it will let in later, too.
+          hopeless: [...step.hopeless, old],
         }
       : step,
   );

@@ -66,7 +66,8 @@ const FOLDER = [
 /** Mode and owner are set while the file is still empty, and it appears under its name whole or not at all. */
 const replace = (mode: string, owner: string, fill: string): string =>
   [
-    'tmp=$(mktemp "$dir/.fabric.XXXXXX")',
+    'rm -f "$dir"/.fabric-part.??????', // of a run that was killed
+    'tmp=$(mktemp "$dir/.fabric-part.XXXXXX")',
     `trap 'rm -f "$tmp"' EXIT`,
     `chown ${quote(owner)} "$tmp"; chmod ${quote(mode)} "$tmp"`,
     fill,
@@ -129,7 +130,8 @@ const undoFile = (step: FileStep, run: string, n: number): string =>
     '[ -e "$kept" ] || exit 0',
     // The step failed before it replaced anything (a full disk): nothing to write, and perhaps no room to.
     'if cmp -s "$kept" "$path" && [ "$(stat -c "%a %u %g" "$kept")" = "$(stat -c "%a %u %g" "$path")" ]; then exit 0; fi',
-    'tmp=$(mktemp "$dir/.fabric.XXXXXX")',
+    'rm -f "$dir"/.fabric-part.??????',
+    'tmp=$(mktemp "$dir/.fabric-part.XXXXXX")',
     `trap 'rm -f "$tmp"' EXIT`,
     'chown --reference="$kept" "$tmp"; chmod --reference="$kept" "$tmp"; cat "$kept" >"$tmp"; touch -r "$kept" "$tmp"; mv -f "$tmp" "$path"',
   ].join('\n');

@@ -143,7 +143,7 @@ const watch = (values: readonly string[]) => {
         if (!holds(path)) continue;
         const name = path.replace(root, '');
         const mine =
-          /^\/flux\/apps\/litellm\/(\.env|\.fabric\.\w{6})$|^\/var\/lib\/fabric\/(litellm\/releases\/(\d+|\.new)\/env|journal\/\w+\/\d+(\.part)?)$/.test(
+          /^\/flux\/apps\/litellm\/(\.env|\.fabric-part\.\w{6})$|^\/var\/lib\/fabric\/(litellm\/releases\/(\d+|\.new)\/env|journal\/\w+\/\d+(\.part)?)$/.test(
             name,
           );
         if (!mine || (statSync(path).mode & 0o777) !== 0o600 || statSync(path).uid !== 0) files.add(name);
