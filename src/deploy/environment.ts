@@ -4,6 +4,7 @@ import type { Line, Step } from '../plan.ts';
 import { WRITTEN } from '../probes/release.ts';
 import { ENV_MODE, ENV_OWNER, envPath } from '../services/litellm.ts';
 import { quote } from '../shell.ts';
+import { STATE } from '../state.ts';
 import { questions } from './needs.ts';
 
 /** A name, and what becomes of it in .env: never its value, nor anything about it. */
@@ -62,7 +63,9 @@ export const noteNames = (fabric: Fabric, { know }: Facts, sealed: readonly Seal
   const now = [...new Set([...before, ...set])].filter((name) => !gone.includes(name)).sort();
   if (now.join() === [...before].sort().join()) return [];
   const text = now.map((name) => `${name}\n`).join('');
-  return [`printf %s ${quote(text)} >${quote(`${WRITTEN}.new`)}; mv ${quote(`${WRITTEN}.new`)} ${quote(WRITTEN)}`];
+  return [
+    `mkdir -p ${quote(`${STATE}/litellm`)}; printf %s ${quote(text)} >${quote(`${WRITTEN}.new`)}; mv ${quote(`${WRITTEN}.new`)} ${quote(WRITTEN)}`,
+  ];
 };
 
 interface Permissions {
