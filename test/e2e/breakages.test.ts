@@ -109,6 +109,34 @@ const breakages: readonly (readonly [string, Breakage])[] = [
     },
   ],
   [
+    'a kept copy of .env readable by others',
+    {
+      check: 'litellm/env-private',
+      saw: /releases\/1\/env is 0644 root:root/,
+      break: 'chmod 644 /var/lib/fabric/litellm/releases/1/env',
+      mend: 'chmod 600 /var/lib/fabric/litellm/releases/1/env',
+    },
+  ],
+  [
+    'a placeholder for a key',
+    {
+      check: 'litellm/env-placeholder',
+      saw: /\.env: EXTRA_KEY is a placeholder/,
+      break: 'echo EXTRA_KEY=ChangeMe >>/flux/apps/litellm/.env',
+      mend: "sed -i '/^EXTRA_KEY=/d' /flux/apps/litellm/.env",
+      yaml: YAML.replace('  secrets:\n', '  secrets:\n    EXTRA_KEY: env:EXTRA_KEY\n'),
+    },
+  ],
+  [
+    'the master key under a second name',
+    {
+      check: 'litellm/env-distinct',
+      saw: /\.env: LITELLM_MASTER_KEY and EXTRA_KEY hold one value/,
+      break: `cd /flux/apps/litellm; line=$(sed -n 's/^LITELLM_MASTER_KEY=/EXTRA_KEY=/p' .env); echo "$line" >>.env`,
+      mend: "sed -i '/^EXTRA_KEY=/d' /flux/apps/litellm/.env",
+    },
+  ],
+  [
     'config.yaml edited by hand',
     {
       check: 'litellm/config-drift',

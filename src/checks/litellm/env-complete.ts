@@ -5,13 +5,16 @@ import { environmentNames, envPath } from '../../services/litellm.ts';
 
 export default defineCheck({
   id: 'litellm/env-complete',
-  title: 'Every os.environ/NAME of config.yaml is in .env',
+  title: 'Every secret that is declared, and every os.environ/NAME of config.yaml, is in .env',
   story:
     'LiteLLM resolves a name that is not set to nothing, without an error: a backend without its key, or a proxy without its master key, which is open.',
+  decides:
+    'The names in .env are compared with those that fabric.yaml declares and that config.yaml takes; a name without a value counts as missing.',
+  sources: ['measured: LiteLLM 1.109.1 starts without a word where os.environ/NAME is not set'],
   each: (fabric) => {
     const { host } = fabric.litellm;
     const path = envPath(fabric.litellm);
-    const names = environmentNames(fabric.litellm);
+    const names = [...new Set([...environmentNames(fabric.litellm), ...fabric.litellm.secrets.keys()])].sort();
     const env = envFile(host, path);
     return [
       {

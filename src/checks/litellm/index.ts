@@ -7,6 +7,8 @@ import backendReachable from './backend-reachable.ts';
 import completion from './completion.ts';
 import configDrift from './config-drift.ts';
 import envComplete from './env-complete.ts';
+import envDistinct from './env-distinct.ts';
+import envPlaceholder from './env-placeholder.ts';
 import envPrivate from './env-private.ts';
 import exposure from './exposure.ts';
 import front from './front.ts';
@@ -47,5 +49,7 @@ export const litellm: readonly Check[] = [
   backendDirect,
   configDrift,
   envComplete,
+  envPlaceholder,
+  envDistinct,
   envPrivate,
 ];
