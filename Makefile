@@ -1,4 +1,4 @@
-# make demo   the main job in half a minute, with Node and make alone: a simulated host, red, the plan, deployed, green
+# make demo   the tour in half a minute, with Node and make alone: a simulated homelab, deployed, broken by incidents, mended
 # make test   the tests that need no root: under a minute
 # make e2e    the tests on real hosts (root, Debian): under five minutes once the lab's base is built
 # make lab-demo   the main job on a real host in a lab on this machine, with the real LiteLLM (root, Debian)
@@ -6,8 +6,8 @@
 # make fixtures   breaks a lab host in every known way and records what each check sees, and what each probe says (root, Debian)
 # make bench  the figures of bench/README.md, measured (root, Debian): a quarter of an hour on an idle machine
 
-.PHONY: demo lab-demo test e2e lint fixtures bench build lab
-SOURCES := $(shell find src test/demo -name '*.ts') build.js package.json
+.PHONY: demo lab-demo test e2e lint fixtures bench build lab stores
+SOURCES := $(shell find src test/demo -name '*.ts') build.js package.json tsconfig.types.json
 
 demo: dist/main.js
 	@node dist/demo/main.js
@@ -18,12 +18,13 @@ lab-demo: dist/main.js
 test: dist/main.js
 	npx vitest run --project unit $(VITEST)
 
-e2e: dist/main.js lab
+e2e: dist/main.js lab stores
 	npx vitest run --project e2e $(VITEST)
 
 fixtures: dist/main.js lab
 	rm -rf fixtures
-	FABRIC_FIXTURES=1 npx vitest run --project e2e test/e2e/breakages test/e2e/vantages.test.ts test/e2e/probe-contract.test.ts
+	FABRIC_FIXTURES=1 npx vitest run --project e2e test/e2e/breakages test/e2e/vantages.test.ts test/e2e/probe-contract.test.ts test/e2e/n8n.test.ts
+	npm run --silent derived
 
 bench: dist/main.js
 	@bench/run.sh
@@ -41,3 +42,6 @@ node_modules/.package-lock.json: package-lock.json
 
 lab:
 	@test/lab/build.sh
+
+stores:
+	@test/stores/build.sh

@@ -1,14 +1,18 @@
-// Bundles src/main.ts into dist/, each command a chunk of its own, so that `fabric --help` loads next to nothing.
+// Bundles src/main.ts into dist/, each command a chunk of its own, so that `fabric --help` loads next to nothing; and src/index.ts, which
+// a user's own checks import: in the same chunks, so that what they throw and return is what fabric knows.
+import { execFileSync } from 'node:child_process';
 import { rm } from 'node:fs/promises';
 import { build } from 'rolldown';
 
 await rm('dist', { recursive: true, force: true });
 await build({
-  input: 'src/main.ts',
+  input: { main: 'src/main.ts', index: 'src/index.ts' },
   platform: 'node',
   external: ['ssh2'], // loaded where a host asks for it; it looks for optional parts of its own beside it
   output: { dir: 'dist', format: 'esm', chunkFileNames: '[name].js' },
 });
+// Their types: dist/types/index.d.ts and what it imports.
+execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.types.json'], { stdio: 'inherit' });
 // The demo, apart: it is no part of the package.
 await build({
   input: 'test/demo/main.ts',

@@ -1,5 +1,6 @@
 // What is new since the last run. Pure: memory and report in, changes and memory out.
 import type { Report, Result, ResultId } from './check.ts';
+import { isCount, keptText, readKept } from './kept.ts';
 
 /** A status that says something about the thing. `unknown` says something about us, and `blocked` about another result. */
 export type Settled = 'pass' | 'warn' | 'fail' | 'accepted';
@@ -62,30 +63,13 @@ export const compare = (
 
 const SCHEMA = 'fabric.memory/1';
 
-export const memoryText = (memory: Memory): string =>
-  `${JSON.stringify({ schema: SCHEMA, results: Object.fromEntries(memory) }, null, 1)}\n`;
+export const memoryText = (memory: Memory): string => keptText(SCHEMA, memory);
 
 /** `null`: it is not what this version writes. */
-export const readMemory = (text: string): Memory | null => {
-  let data: unknown;
-  try {
-    data = JSON.parse(text);
-  } catch {
-    return null;
-  }
-  if (!isObject(data) || data['schema'] !== SCHEMA || !isObject(data['results'])) return null;
-  const memory = new Map<ResultId, Remembered>();
-  for (const [id, one] of Object.entries(data['results'])) {
-    if (!isResultId(id) || !isObject(one)) return null;
-    const { status, since, unknown } = one;
-    if (!isSettled(status) || !isCount(since) || !isCount(unknown)) return null;
-    memory.set(id, { status, since, unknown });
-  }
-  return memory;
-};
+export const readMemory = (text: string): Memory | null =>
+  readKept(text, SCHEMA, ({ status, since, unknown }) =>
+    isSettled(status) && isCount(since) && isCount(unknown) ? { status, since, unknown } : null,
+  );
 
-const isObject = (value: unknown): value is { readonly [key: string]: unknown } => typeof value === 'object' && value !== null;
-const isResultId = (id: string): id is ResultId => /^[^/@]+\/[^@]+@/.test(id);
-const isCount = (value: unknown): value is number => Number.isSafeInteger(value);
 const isSettled = (value: unknown): value is Settled | null =>
   value === null || value === 'pass' || value === 'warn' || value === 'fail' || value === 'accepted';

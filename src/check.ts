@@ -15,7 +15,7 @@ export interface Check {
   readonly title: string;
   readonly story: string;
   /** In a sentence or two, for `fabric explain`: from what facts it decides, and where the line is. */
-  readonly decides?: string;
+  readonly decides: string;
   /** Where its facts come from: a page of documentation, a file of somebody's source, an issue, or `measured: …`. */
   readonly sources?: readonly string[];
   /** Answers that its findings quote and that decide nothing, by key, and why they are asked: `fabric rex test` may alter them in vain. */
@@ -88,5 +88,7 @@ export interface Report {
   readonly results: readonly Result[];
 }
 
+/** One of the user's own, from `rex/` beside fabric.yaml. */
+export const isOwn = (id: string): boolean => id.startsWith('rex/');
 export const defineCheck = (check: Check): Check => check;
 export const resultId = (check: Check | CheckId, subject: string): ResultId => `${typeof check === 'string' ? check : check.id}@${subject}`;

@@ -8,8 +8,43 @@ export type Address = string;
 export type Cidr = string;
 /** A name that can be an environment variable: `[A-Za-z_][A-Za-z0-9_]*`. */
 export type SecretName = string;
-/** `kind:rest`, as written in fabric.yaml. */
-export type SecretSource = { readonly from: 'env'; readonly name: string } | { readonly from: 'file'; readonly path: string };
+/** Where a secret's value is kept. Paths are absolute, or begin with `~/`. */
+export type SecretSource =
+  | { readonly from: 'env'; readonly name: string }
+  | { readonly from: 'file'; readonly path: string }
+  /** An entry of pass, by its name. */
+  | { readonly from: 'pass'; readonly name: string }
+  /** A leaf of an encrypted file, by its keys from the top. */
+  | { readonly from: 'sops'; readonly path: string; readonly keys: readonly string[] }
+  /** `op://vault/item/field` */
+  | { readonly from: 'op'; readonly reference: string }
+  | AzureSource
+  | VaultSource
+  /** A program and its arguments, which prints the value. */
+  | { readonly from: 'command'; readonly argv: readonly string[] };
+
+/** A secret of an Azure Key Vault. */
+export interface AzureSource {
+  readonly from: 'azure';
+  readonly vault: string;
+  readonly name: string;
+  /** Absent: the newest. */
+  readonly version?: string;
+  /** `https://kv-ops.vault.azure.net`, without a slash at the end. */
+  readonly endpoint: string;
+  /** What its tokens are for: `https://vault.azure.net`. */
+  readonly audience: string;
+}
+
+/** A field of a secret in HashiCorp Vault's or OpenBao's KV engine, of either version. */
+export interface VaultSource {
+  readonly from: 'vault';
+  readonly mount: string;
+  readonly path: string;
+  readonly field: string;
+  /** Absent: what VAULT_ADDR or BAO_ADDR says. */
+  readonly address?: string;
+}
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json };
 export type JsonObject = { readonly [key: string]: Json };
 
@@ -19,6 +54,8 @@ export interface Fabric {
   readonly hosts: ReadonlyMap<HostName, Host>;
   readonly tailnet: { readonly range: Cidr; readonly resolver: Address };
   readonly litellm: Litellm;
+  /** Absent: no n8n here. */
+  readonly n8n?: N8n;
   readonly accept: readonly Accepted[];
 }
 
@@ -87,6 +124,26 @@ export interface Model {
   /** Tokens: LiteLLM's default for requests that name none, not a cap. */
   readonly maxTokens: number | null;
 }
+
+/** How n8n runs, and how people reach it. One of `container` and `unit` at least is there. */
+export interface N8n {
+  readonly host: HostName;
+  /** Of podman or docker. */
+  readonly container?: string;
+  /** What starts it: systemd's, with its suffix. With a container of a Quadlet, both. */
+  readonly unit?: string;
+  /** Absolute path of the file that its variables are set in. */
+  readonly envFile?: string;
+  /** Where people find the editor, without a slash at the end. */
+  readonly url: string;
+  /** What its webhooks' addresses begin with: `url` where the file gives none. */
+  readonly webhooks: string;
+  /** What stands in front of it, from the outside in. `[]`: nothing. */
+  readonly proxies: readonly Front[];
+}
+export const PROXIES = ['cloudflare', 'cloudflare-tunnel', 'nginx', 'caddy', 'traefik', 'tailscale-serve', 'tcp', 'other'] as const;
+/** `tcp`: passes connections on without looking inside. `other`: appends to X-Forwarded-For. */
+export type Front = (typeof PROXIES)[number];
 
 /** A risk somebody accepted: a finding again after `until`. */
 export interface Accepted {

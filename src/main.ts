@@ -3,8 +3,11 @@ import type { ChangeOptions } from './commands/change.ts';
 import type { Shell } from './commands/completion.ts';
 import type { DoctorOptions } from './commands/doctor.ts';
 import type { EvidenceDiffOptions } from './commands/evidence.ts';
+import type { ExplainOptions } from './commands/explain.ts';
 import type { FixOptions } from './commands/fix.ts';
 import type { InitOptions } from './commands/init.ts';
+import type { LintCommandOptions } from './commands/lint.ts';
+import type { RexOptions, RexRunOptions } from './commands/rex.ts';
 import type { DiffOptions } from './commands/secrets-diff.ts';
 import type { SyncOptions } from './commands/secrets-sync.ts';
 import type { Common } from './commands/session.ts';
@@ -157,6 +160,56 @@ changing(program.command('fix').description("Mend what doctor found: one plan of
   .option('--all', 'everything that can be mended without a person', false)
   .option('--undo', 'take the last fix back', false)
   .action((ids: readonly string[], options: FixOptions) => finish(import('./commands/fix.ts').then(({ fix }) => fix(ids, options))));
+const explaining = (command: Command): Command =>
+  command
+    .argument(
+      '<id...>',
+      'a check, a result (check@subject), a REX id (`REX-36`, `rex 36`, `36`), or the text of an error; - reads that from standard input',
+    )
+    .addOption(config())
+    .addOption(format())
+    .action((words: readonly string[], options: ExplainOptions) =>
+      finish(import('./commands/explain.ts').then(({ explain }) => explain(words, options))),
+    );
+explaining(program.command('explain').description('What is known about a check, a post-mortem or the text of an error; asks nobody'));
+const rex = program.command('rex').description('Post-mortems as checks: what there is, whether it is proven, what it found here');
+rex
+  .command('list')
+  .description('Every post-mortem and every check: when it last ran here, when it last fired, and how often it began to')
+  .addOption(config())
+  .addOption(format())
+  .action((options: RexOptions) => finish(import('./commands/rex.ts').then(({ rexList }) => rexList(options))));
+explaining(rex.command('show').description('The same as `fabric explain`'));
+becoming(rex.command('run').description('Ask the hosts for exactly these checks; changes nothing'))
+  .argument('<id...>', 'checks, results (check@subject) or REX ids')
+  .addOption(config())
+  .addOption(format())
+  .addOption(new Option('--fail-on <severity>', 'exit 1 from this severity on').choices(['fail', 'warn']).default('fail'))
+  .option('--smoke', 'also send a completion of one token to backends that cost money', false)
+  .addOption(new Option('--timeout <seconds>', 'give up on what has not answered by then').argParser(seconds))
+  .option('--record <folder>', 'keep the evidence, redacted, as a new folder: a recording for `fabric rex test`')
+  .addOption(verbose('also list what passes'))
+  .action((ids: readonly string[], options: RexRunOptions) =>
+    finish(import('./commands/rex.ts').then(({ rexRun }) => rexRun(ids, options))),
+  );
+rex
+  .command('test')
+  .description('Whether each check is red on its recorded incident, green on the fix, and moved by each fact that it asks for; asks nobody')
+  .argument('[id...]', 'checks or REX ids; all when none is named')
+  .addOption(config())
+  .addOption(format())
+  .addHelpText('after', '\nExit 1 where a check is not proven.')
+  .action((ids: readonly string[], options: RexOptions) =>
+    finish(import('./commands/rex.ts').then(({ rexTest }) => rexTest(ids, options))),
+  );
+rex
+  .command('coverage')
+  .description('Which entries of a post-mortem document have a check: headings such as `### REX-36 — what happened`')
+  .argument('<file>', 'a Markdown file')
+  .addOption(config())
+  .addOption(format())
+  .addHelpText('after', '\nExit 1 where an entry has none.')
+  .action((file: string, options: RexOptions) => finish(import('./commands/rex.ts').then(({ rexCoverage }) => rexCoverage(file, options))));
 becoming(program.command('status').description('Everything that fabric keeps on a host'))
   .addOption(config())
   .addOption(format())
@@ -185,6 +238,18 @@ becoming(program.command('init').description('Write a fabric.yaml (and a Makefil
   .addHelpText('after', '\nOn a terminal it asks for what no flag says; elsewhere it names every flag that is missing.')
   .action((options: InitOptions) => finish(import('./commands/init.ts').then(({ init }) => init(options))));
 program
+  .command('lint')
+  .description('What LiteLLM will make of a config.yaml, offline: it needs no fabric.yaml and asks nobody')
+  .argument('<file>', 'the config.yaml, or - for standard input')
+  // Not --env-file: Node 20 takes that one for its own, wherever it stands (exit 9, or the file in our own environment).
+  .option('--env <file>', 'the environment that LiteLLM gets (KEY=value lines): judges os.environ/NAME and what counts without it')
+  .option('--litellm <version>', 'the LiteLLM that will read it (default: the one that all rules were seen with)')
+  .addOption(format().choices(['human', 'json', 'sarif']))
+  .addOption(new Option('--fail-on <severity>', 'exit 1 from this severity on').choices(['fail', 'warn']).default('fail'))
+  .action((file: string, options: LintCommandOptions) =>
+    finish(import('./commands/lint.ts').then(({ lint }) => lint(file, options, VERSION))),
+  );
+program
   .command('completion')
   .description('Print a script that completes fabric on Tab')
   .addArgument(new Argument('<shell>', 'your shell').choices(['bash', 'zsh', 'fish']))
@@ -206,6 +271,11 @@ program
   .command('hosts', { hidden: true })
   .addOption(config())
   .action((options: Common) => finish(import('./commands/completion.ts').then(({ hosts }) => hosts(options))));
+
+// Whoever reads may have read enough (`| head`): the work goes on, and its exit code tells.
+process.stdout.on('error', (error) => {
+  if (!('code' in error && error.code === 'EPIPE')) throw error;
+});
 
 try {
   await program.parseAsync();

@@ -88,6 +88,7 @@ export const gateList = (
   { results }: Report,
   own: readonly ResultId[],
 ): { readonly must: readonly Must[]; readonly unverified: readonly ResultId[] } => {
+  // What a fix is for counts, whatever kind of check found it.
   const before = results.filter(({ id, check }) => own.includes(id) || (!check.standing && !check.history));
   const deaf = (result: Result): boolean =>
     result.status === 'unknown' && result.lost.every(({ lost }) => lost === 'unreachable' || lost === 'unsupported' || lost === 'login');

@@ -1,6 +1,7 @@
 // What can be mended without a person's judgement, out of what was found.
 import type { Finding, Report, Result, ResultId } from './check.ts';
 import type { HostName } from './fabric.ts';
+import { rexId } from './lookup.ts';
 import type { Plan, Step } from './plan.ts';
 
 /** `fabric fix`'s view of a report. */
@@ -9,15 +10,15 @@ export interface Remedy {
   readonly mended: readonly ResultId[];
   /** In the order of the findings; what several ask for is done once, after the last that asks for it. */
   readonly steps: readonly Exclude<Step, { readonly do: 'gate' }>[];
-  /** A deployment is part of it. */
-  readonly deploy: boolean;
+  /** Those that a deployment is to mend. */
+  readonly deploy: readonly ResultId[];
   /** What is left to do by hand, by result. */
   readonly byHand: readonly { readonly result: Result; readonly findings: readonly Finding[] }[];
 }
 
-/** A check id, check@subject, or a REX id in any case. */
+/** A check id, check@subject, or a REX id as people write it. */
 export const isNamed = ({ id, check }: Pick<Result, 'id' | 'check'>, name: string): boolean =>
-  name === id || name === check.id || (check.rex ?? []).some((rex) => rex === name.toUpperCase());
+  name === id || name === check.id || (check.rex ?? []).some((rex) => rex === rexId(name));
 
 /** Root causes alone: an echo goes with its cause, and what is accepted or unknown is not touched. */
 export const remedy = ({ results }: Report, chosen: (result: Result) => boolean): Remedy => {
@@ -28,7 +29,7 @@ export const remedy = ({ results }: Report, chosen: (result: Result) => boolean)
   return {
     mended: found.filter(({ findings }) => findings.every(({ fix }) => fix !== undefined)).map(({ id }) => id),
     steps: steps.filter((_, n) => texts.lastIndexOf(texts[n] ?? '') === n),
-    deploy: fixes.includes('deploy'),
+    deploy: found.filter(({ findings }) => findings.some(({ fix }) => fix === 'deploy')).map(({ id }) => id),
     byHand: found.flatMap((result) => {
       const left = result.findings.filter(({ fix }) => fix === undefined);
       return left.length === 0 ? [] : [{ result, findings: left }];
@@ -36,8 +37,10 @@ export const remedy = ({ results }: Report, chosen: (result: Result) => boolean)
   };
 };
 
-/** The last step of a plan that left each file of a host as it should still be: that step's place, and the path. */
-export const leftAt = (plan: Plan, host: HostName): readonly (readonly [n: number, path: string])[] => {
-  const last = new Map(plan.flatMap((step, n) => ('path' in step && step.host === host ? [[step.path, n] as const] : [])));
-  return [...last].map(([path, n]) => [n, path]);
+/** The files of a host that a plan touches, each with the places of the steps that do. */
+export const touched = (plan: Plan, host: HostName): readonly (readonly [path: string, places: readonly number[]])[] => {
+  const places = new Map<string, readonly number[]>();
+  for (const [n, step] of plan.entries())
+    if ('path' in step && step.host === host) places.set(step.path, [...(places.get(step.path) ?? []), n]);
+  return [...places];
 };

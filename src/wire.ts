@@ -96,8 +96,9 @@ const sections = (asked: readonly (readonly [Key, Question])[], spell: (content:
       return (n + 1) % ABREAST === 0 ? [line, 'wait'] : [line];
     }),
     'wait',
-    `s() { printf '= %s ' "$2"; if [ "$(wc -c <"$d/$1.out")" -gt ${LIMIT} ]; then printf 'unreadable\\n! longer than ${LIMIT} bytes\\n'; return; fi`,
-    `  if [ -s "$d/$1.code" ]; then cat "$d/$1.code"; else echo unreadable; fi; sed 's/^/| /' "$d/$1.out"; echo; sed 's/^/! /' "$d/$1.err"; echo; }`,
+    // One wc for all. What is too long is lost whole.
+    `wc -c "$d"/*.out | while read -r n f; do case $n-$f in *-total) ;; *) if [ "$n" -gt ${LIMIT} ]; then : >"$f"; echo unreadable >"\${f%out}code"; echo 'longer than ${LIMIT} bytes' >"\${f%out}err"; fi;; esac; done`,
+    `s() { c=; { read -r c <"$d/$1.code"; } 2>/dev/null; printf '= %s %s\\n' "$2" "\${c:-unreadable}"; if [ -s "$d/$1.out" ]; then sed 's/^/| /' "$d/$1.out"; echo; fi; if [ -s "$d/$1.err" ]; then sed 's/^/! /' "$d/$1.err"; echo; fi; }`,
     ...asked.map(([key], n) => `s ${n} ${quote(key)}`),
   ].join('\n');
 

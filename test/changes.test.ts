@@ -5,7 +5,7 @@ import { compare, type Memory, memoryText, readMemory } from '../src/changes.ts'
 import { type Check, defineCheck, type Result } from '../src/check.ts';
 import { changesJson, humanChanges } from '../src/report/changes.ts';
 
-const check: Check = defineCheck({ id: 'litellm/exposure', title: 'Strangers are out', story: '', each: () => [] });
+const check: Check = defineCheck({ id: 'litellm/exposure', title: 'Strangers are out', story: '', decides: '', each: () => [] });
 const finding = { severity: 'fail', saw: 's', want: 'w', advice: 'a' } as const;
 const result = (status: Result['status'] | 'absent', subject = 'a'): readonly Result[] => {
   const who = { id: `litellm/exposure@${subject}` as const, check, subject };

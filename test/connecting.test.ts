@@ -1,5 +1,5 @@
 // What may stand in the way of a connection, for both clients of SSH: agents, keys, jump hosts, and silence in each phase.
-import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { userInfo } from 'node:os';
@@ -17,7 +17,9 @@ const withAgent = async <T>(keys: readonly string[], run: (agent: ChildProcess, 
   const socket = join(dir, `agent-${agents}`);
   const agent = spawn('ssh-agent', ['-D', '-a', socket], { stdio: 'ignore' });
   const env = { SSH_AUTH_SOCK: socket, TEST_SSH_CONFIG: join(dir, 'config-agent') };
-  while (!existsSync(socket)) await new Promise((resolve) => setTimeout(resolve, 10));
+  // Its socket is there a moment before it listens. 2: no agent answers.
+  while (spawnSync('ssh-add', ['-l'], { env: { ...process.env, ...env }, stdio: 'ignore' }).status === 2)
+    await new Promise((resolve) => setTimeout(resolve, 10));
   const askpass = join(dir, 'askpass');
   writeFileSync(askpass, '#!/bin/sh\necho passphrase\n', { mode: 0o755 });
   for (const one of keys)

@@ -3,7 +3,7 @@ import { existsSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll } from 'vitest';
-import { type Host, startHost } from './demo/host.ts';
+import { type Host, hostsYaml, startHost } from './demo/host.ts';
 import { KEY, probeContract } from './probe-contract.ts';
 
 const BIN = join(import.meta.dirname, '../bin/fabric.js');
@@ -25,12 +25,8 @@ probeContract(
     },
     ask: async (stdin) => (await host.run('sh -s', stdin)).out,
     fabric: async (yaml, args) => {
-      const { port, hostKey, identity, user } = host.login;
       const file = join(host.scratch, 'fabric.yaml');
-      writeFileSync(
-        file,
-        `hosts:\n  akira: { address: 127.0.0.1, port: ${port}, user: ${user}, client: ssh2, hostKey: "${hostKey}", identity: ${identity} }\n${yaml}`,
-      );
+      writeFileSync(file, `${hostsYaml(host.login)}${yaml}`);
       const { exitCode, stderr } = await execa(process.execPath, [BIN, ...args, '--config', file], {
         reject: false,
         env: { LITELLM_MASTER_KEY: KEY },

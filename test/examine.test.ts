@@ -23,6 +23,7 @@ const make = (
     id,
     title: 't',
     story: 's',
+    decides: '',
     each: () =>
       subjects.map((subject) => ({ subject, needs: [probe], blockedBy: blockedBy.map((one) => resultId(`x/${one}`, subject)), judge })),
   });
@@ -76,6 +77,7 @@ test('a reader that chokes on a hostile answer costs its own case, not the run',
     id: 'x/a',
     title: '',
     story: '',
+    decides: '',
     each: () => [{ subject: 'h', needs: [chokes], judge: ({ know }) => (know(chokes) ? [] : []) }],
   });
   expect(statuses([check, make('x/b', () => [])])).toEqual(['x/a@h unknown', 'x/b@h1 pass']);
@@ -86,6 +88,7 @@ test('a fact that was not declared is a bug', () => {
     id: 'x/a',
     title: '',
     story: '',
+    decides: '',
     each: () => [{ subject: 'h', needs: [], judge: ({ know }) => (know(probe) ? [] : []) }],
   });
   expect(() => statuses([sly])).toThrow('is not in needs');

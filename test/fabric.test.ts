@@ -39,6 +39,16 @@ litellm:
     OPENROUTER_API_KEY: file:~/.secrets/openrouter
     RELATIVE: file:secrets/key
     ABSOLUTE: file:/etc/secrets/a key
+    PASS: pass:litellm/master key
+    SOPS: sops:secrets.yaml#litellm.key-2.0
+    OP: op://Home Lab/LiteLLM/credentials/key
+    AZURE: { azure: { vault: kv-ops, name: litellm-master-key } }
+    CHINA:
+      azure: { vault: kv-ops, name: a, version: 4387e9f3d6e14c459867679a90fd0f79, endpoint: "https://127.0.0.1:8443/", cloud: AzureChinaCloud }
+    VAULT: { vault: { path: litellm/prod, field: key } }
+    BAO: { vault: { path: a, field: "my key", mount: kv/team, address: "http://bao:8200/v1" } }
+    COMMAND: { command: [bws, secret, get, "4a b"] }
+    OWN: { command: [bin/get] }
   backends:
     vllm:
       kind: vllm
@@ -69,6 +79,14 @@ litellm:
   config:
     model_list: [{ model_name: from-config }]
     router_settings: { retries: 1.5, text: "two\\nlines", none: null, on: true }
+n8n:
+  host: motoko
+  container: n8n-n8n-1
+  unit: n8n@home.service
+  env_file: /opt/n8n/.env
+  url: https://n8n.example.net/
+  webhooks: https://webhooks.example.net/in/
+  proxies: [cloudflare-tunnel, tcp, nginx]
 accept:
   - check: litellm/exposure
     subject: akira
@@ -111,6 +129,34 @@ const whole: Fabric = {
       ['OPENROUTER_API_KEY', { from: 'file', path: '~/.secrets/openrouter' }],
       ['RELATIVE', { from: 'file', path: '/ops/secrets/key' }],
       ['ABSOLUTE', { from: 'file', path: '/etc/secrets/a key' }],
+      ['PASS', { from: 'pass', name: 'litellm/master key' }],
+      ['SOPS', { from: 'sops', path: '/ops/secrets.yaml', keys: ['litellm', 'key-2', '0'] }],
+      ['OP', { from: 'op', reference: 'op://Home Lab/LiteLLM/credentials/key' }],
+      [
+        'AZURE',
+        {
+          from: 'azure',
+          vault: 'kv-ops',
+          name: 'litellm-master-key',
+          endpoint: 'https://kv-ops.vault.azure.net',
+          audience: 'https://vault.azure.net',
+        },
+      ],
+      [
+        'CHINA',
+        {
+          from: 'azure',
+          vault: 'kv-ops',
+          name: 'a',
+          version: '4387e9f3d6e14c459867679a90fd0f79',
+          endpoint: 'https://127.0.0.1:8443',
+          audience: 'https://vault.azure.cn',
+        },
+      ],
+      ['VAULT', { from: 'vault', mount: 'secret', path: 'litellm/prod', field: 'key' }],
+      ['BAO', { from: 'vault', mount: 'kv/team', path: 'a', field: 'my key', address: 'http://bao:8200' }],
+      ['COMMAND', { from: 'command', argv: ['bws', 'secret', 'get', '4a b'] }],
+      ['OWN', { from: 'command', argv: ['/ops/bin/get'] }],
     ]),
     backends: [
       {
@@ -157,6 +203,15 @@ const whole: Fabric = {
       model_list: [{ model_name: 'from-config' }],
       router_settings: { retries: 1.5, text: 'two\nlines', none: null, on: true },
     },
+  },
+  n8n: {
+    host: 'motoko',
+    container: 'n8n-n8n-1',
+    unit: 'n8n@home.service',
+    envFile: '/opt/n8n/.env',
+    url: 'https://n8n.example.net',
+    webhooks: 'https://webhooks.example.net/in',
+    proxies: ['cloudflare-tunnel', 'tcp', 'nginx'],
   },
   accept: [
     { check: 'litellm/exposure', subject: 'akira', reason: 'the zone is left to another team', until: '2027-01-31' },
@@ -211,6 +266,7 @@ const defaults: Fabric = {
 
 const sentence = 'none: everyone who can connect is an administrator';
 const hidden = 'something else (not shown: it may be a secret)';
+const source = 'env:NAME, file:PATH, pass:NAME, sops:FILE#KEY.KEY, op://VAULT/ITEM/FIELD, or a mapping with azure, vault or command';
 const name = 'a host name (letters, digits, ".", "_" and "-", first a letter or digit)';
 const model = 'a model\'s name (letters, digits and any of "._:/@+-", first a letter or digit)';
 const path = 'an absolute path of letters, digits, ".", "_" and "-", without ".." or a slash at the end';
@@ -270,7 +326,7 @@ const bad: readonly (readonly [title: string, was: string, now: string, ...probl
     'an unknown section',
     'hosts:',
     'host: 1\nhosts:',
-    'f:1:1 host: expected one of hosts, tailnet, litellm, accept, found "host" (did you mean "hosts"?)',
+    'f:1:1 host: expected one of hosts, tailnet, litellm, n8n, accept, found "host" (did you mean "hosts"?)',
   ],
   [
     'an unknown key',
@@ -504,23 +560,13 @@ const bad: readonly (readonly [title: string, was: string, now: string, ...probl
     `f:5:11 litellm.listen: expected ${listen}, found "0.0.0.0:65536"`,
   ],
   // secrets
-  [
-    'a secret for its source',
-    'env:KEY',
-    'hunter2',
-    `f:7:25 litellm.secrets.LITELLM_MASTER_KEY: expected env:NAME or file:PATH, found ${hidden}`,
-  ],
-  [
-    'a number for a source',
-    'env:KEY',
-    '12345678',
-    `f:7:25 litellm.secrets.LITELLM_MASTER_KEY: expected env:NAME or file:PATH, found ${hidden}`,
-  ],
+  ['a secret for its source', 'env:KEY', 'hunter2', `f:7:25 litellm.secrets.LITELLM_MASTER_KEY: expected ${source}, found ${hidden}`],
+  ['a number for a source', 'env:KEY', '12345678', `f:7:25 litellm.secrets.LITELLM_MASTER_KEY: expected ${source}, found ${hidden}`],
   [
     'a mapping for a source',
     'env:KEY',
     '{"hunter2\\n": "hunter2\\n"}',
-    `f:7:25 litellm.secrets.LITELLM_MASTER_KEY: expected env:NAME or file:PATH, found ${hidden}`,
+    `f:7:26 litellm.secrets.LITELLM_MASTER_KEY: expected one of azure, vault, command, found ${hidden}`,
     `f:7:39 litellm.secrets.LITELLM_MASTER_KEY: expected one line of text, without control characters, found ${hidden}`,
   ],
   [
@@ -530,13 +576,104 @@ const bad: readonly (readonly [title: string, was: string, now: string, ...probl
     `f:5:15 litellm.master_key: expected the name of a secret in litellm.secrets, or "${sentence}", found ${hidden}`,
     `f:5:29 litellm.master_key: expected one line of text, without control characters, found ${hidden}`,
   ],
-  ['no source', 'env:KEY', '', 'f:7:25 litellm.secrets.LITELLM_MASTER_KEY: expected env:NAME or file:PATH, found nothing'],
+  ['no source', 'env:KEY', '', `f:7:25 litellm.secrets.LITELLM_MASTER_KEY: expected ${source}, found nothing`],
   [
-    'a home of somebody else',
+    'an entry of pass outside of its store',
     'env:KEY',
-    'file:~root/x',
-    `f:7:25 litellm.secrets.LITELLM_MASTER_KEY: expected env:NAME or file:PATH, found ${hidden}`,
+    'pass:../x',
+    `f:7:25 litellm.secrets.LITELLM_MASTER_KEY: expected ${source}, found ${hidden}`,
   ],
+  [
+    'an entry of pass that is a flag',
+    'env:KEY',
+    'pass:-c',
+    `f:7:25 litellm.secrets.LITELLM_MASTER_KEY: expected ${source}, found ${hidden}`,
+  ],
+  [
+    'a file of sops without a key',
+    'env:KEY',
+    'sops:secrets.yaml',
+    `f:7:25 litellm.secrets.LITELLM_MASTER_KEY: expected ${source}, found ${hidden}`,
+  ],
+  [
+    'an item of 1Password without a field',
+    'env:KEY',
+    'op://vault/item',
+    `f:7:25 litellm.secrets.LITELLM_MASTER_KEY: expected ${source}, found ${hidden}`,
+  ],
+  [
+    'no kind of source',
+    'env:KEY',
+    '{}',
+    `f:7:25 litellm.secrets.LITELLM_MASTER_KEY: expected one of azure, vault, command, found ${hidden}`,
+  ],
+  [
+    'an unknown kind of source',
+    'env:KEY',
+    '{ bitwarden: hunter2 }',
+    `f:7:27 litellm.secrets.LITELLM_MASTER_KEY: expected one of azure, vault, command, found ${hidden}`,
+  ],
+  [
+    'two kinds of source',
+    'env:KEY',
+    '{ command: [a], vault: { path: a, field: b } }',
+    `f:7:25 litellm.secrets.LITELLM_MASTER_KEY: expected one of azure, vault, command, found ${hidden}`,
+  ],
+  [
+    'a vault of no name',
+    'env:KEY',
+    '{ azure: { vault: k_v, name: a } }',
+    `f:7:43 litellm.secrets.LITELLM_MASTER_KEY.azure.vault: expected a vault's name (3 to 24 letters, digits and "-", first a letter), found ${hidden}`,
+  ],
+  [
+    'an unknown part of a source',
+    'env:KEY',
+    '{ azure: { vault: kv-ops, name: a, versoin: b } }',
+    `f:7:60 litellm.secrets.LITELLM_MASTER_KEY.azure: expected one of vault, name, version, endpoint, cloud, found ${hidden} (did you mean "version"?)`,
+  ],
+  [
+    'an endpoint in clear text',
+    'env:KEY',
+    '{ azure: { vault: kv-ops, name: a, endpoint: "http://kv.example" } }',
+    `f:7:70 litellm.secrets.LITELLM_MASTER_KEY.azure.endpoint: expected an https address, such as https://kv-ops.vault.azure.net, found ${hidden}`,
+  ],
+  [
+    'an unknown cloud',
+    'env:KEY',
+    '{ azure: { vault: kv-ops, name: a, cloud: China } }',
+    `f:7:67 litellm.secrets.LITELLM_MASTER_KEY.azure.cloud: expected AzureCloud, AzureChinaCloud, AzureUSGovernment or AzureBleuCloud, found ${hidden}`,
+  ],
+  [
+    'a vault without a field',
+    'env:KEY',
+    '{ vault: { path: a } }',
+    `f:7:27 litellm.secrets.LITELLM_MASTER_KEY.vault.field: expected the name of a field of the secret, found nothing`,
+  ],
+  [
+    'a path that leads elsewhere',
+    'env:KEY',
+    '{ vault: { path: a/../b, field: c } }',
+    `f:7:42 litellm.secrets.LITELLM_MASTER_KEY.vault.path: expected the path of a secret below its mount, such as litellm/prod, found ${hidden}`,
+  ],
+  [
+    'a command for a shell',
+    'env:KEY',
+    '{ command: "echo hunter2" }',
+    `f:7:36 litellm.secrets.LITELLM_MASTER_KEY.command: expected a list: the program and its arguments, each a word of its own, found ${hidden}`,
+  ],
+  [
+    'no command',
+    'env:KEY',
+    '{ command: [] }',
+    `f:7:36 litellm.secrets.LITELLM_MASTER_KEY.command: expected the program, and its arguments, found ${hidden}`,
+  ],
+  [
+    'a number in a command',
+    'env:KEY',
+    '{ command: [a, 5] }',
+    `f:7:40 litellm.secrets.LITELLM_MASTER_KEY.command[1]: expected a word of the command, found ${hidden}`,
+  ],
+  ['a home of somebody else', 'env:KEY', 'file:~root/x', `f:7:25 litellm.secrets.LITELLM_MASTER_KEY: expected ${source}, found ${hidden}`],
   [
     'a path with a control character',
     'env:KEY',
@@ -691,6 +828,44 @@ const bad: readonly (readonly [title: string, was: string, now: string, ...probl
     `${minimal}accept: [{check: a/b, reason: "x\\n\\u202ey\\0", until: 2027-01-31}]`,
     'f:14:31 accept[0].reason: expected one line of text, without control characters, found "x\\n\\u{202e}y\\u0000"',
   ],
+  // n8n
+  [
+    'an n8n without anything',
+    minimal,
+    `${minimal}n8n: {}`,
+    `f:14:1 n8n.host: expected ${name}, found nothing`,
+    'f:14:1 n8n.url: expected an http or https address, such as https://n8n.example.net, found nothing',
+    'f:14:1 n8n.proxies: expected a list of proxies from the outside in, or [] for none, found nothing',
+    'f:14:1 n8n.container: expected the name of its container, or unit: with the unit that runs it, found nothing',
+  ],
+  [
+    'an n8n with everything wrong',
+    minimal,
+    `${minimal}n8n:
+  host: akria
+  container: -x
+  unit: n8n
+  env_file: ../env
+  url: n8n.example.net
+  webhooks: https://user:hunter2@example.net
+  proxies: [ngnix]
+  port: 5678
+`,
+    'f:15:9 n8n.host: expected the name of a host in hosts, found "akria" (did you mean "akira"?)',
+    'f:16:14 n8n.container: expected a container\'s name (letters, digits, ".", "_" and "-", first a letter or digit), found "-x"',
+    'f:17:9 n8n.unit: expected a unit of systemd, such as n8n.service, found "n8n"',
+    'f:18:13 n8n.env_file: expected an absolute path of letters, digits, ".", "_", "@" and "-", without ".." or a slash at the end, found "../env"',
+    'f:19:8 n8n.url: expected an http or https address, such as https://n8n.example.net, found "n8n.example.net"',
+    `f:20:13 n8n.webhooks: expected an http or https address, such as https://n8n.example.net, found ${hidden}`,
+    'f:21:13 n8n.proxies[0]: expected cloudflare, cloudflare-tunnel, nginx, caddy, traefik, tailscale-serve, tcp or other, found "ngnix" (did you mean "nginx"?)',
+    'f:22:3 n8n.port: expected one of host, container, unit, env_file, url, webhooks, proxies, found "port"',
+  ],
+  [
+    'a tunnel counted twice',
+    minimal,
+    `${minimal}n8n: {host: akira, unit: n8n.service, url: http://n, proxies: [cloudflare, cloudflare-tunnel]}`,
+    'f:14:64 n8n.proxies[0]: expected cloudflare-tunnel alone, which is Cloudflare’s edge and its tunnel, found "cloudflare"',
+  ],
   // all at once, by position
   [
     'many things',
@@ -717,7 +892,7 @@ sk-hunter2hunter2: 1
     'f:7:73 litellm.backends.a.models[1].id: expected an alias that no other model has, found "m" (already at /ops/fabric.yaml:7:51)',
     'f:7:76 litellm.backends.a.models[1].extra: expected one of id, alias, context, max_tokens, found "extra"',
     'f:8:16 litellm.aliases.n: expected the alias of a model, found "o"',
-    `f:10:1 [${hidden}]: expected one of hosts, tailnet, litellm, accept, found ${hidden}`,
+    `f:10:1 [${hidden}]: expected one of hosts, tailnet, litellm, n8n, accept, found ${hidden}`,
   ],
 ];
 

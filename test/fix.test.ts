@@ -1,12 +1,12 @@
 // `fabric doctor` and `fabric fix` on the demo's simulated host: found, mended by one plan, taken back. The same on a real host is in
 // test/e2e/fix.test.ts.
-import { existsSync, mkdirSync, readdirSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Check, defineCheck, type Finding, type Fix, type Result, resultId } from '../src/check.ts';
 import { remedy } from '../src/remedy.ts';
-import { type Host, startHost } from './demo/host.ts';
+import { type Host, hostsYaml, startHost } from './demo/host.ts';
 import { runbook, UNTIL_ALIVE } from './demo/runbook.ts';
 
 const BIN = join(import.meta.dirname, '../bin/fabric.js');
@@ -43,12 +43,9 @@ beforeAll(async () => {
   await root(`${runbook(KEY)}\n${UNTIL_ALIVE}`);
   folder = join(host.scratch, 'operator');
   mkdirSync(folder);
-  const { port, hostKey, identity, user } = host.login;
   writeFileSync(
     join(folder, 'fabric.yaml'),
-    `hosts:
-  akira: { address: 127.0.0.1, port: ${port}, user: ${user}, client: ssh2, hostKey: "${hostKey}", identity: ${identity} }
-litellm:
+    `${hostsYaml(host.login)}litellm:
   host: akira
   image: ghcr.io/berriai/litellm:v1.109.1
   secrets:
@@ -73,11 +70,21 @@ test('doctor: root causes with what follows from them, what mends them, and wher
   expect(await fabric('doctor', 'nginx')).toMatchObject({ code: 2, err: expect.stringContaining('choose among litellm, ') });
 });
 
+test('a risk accepted for a check that is none: exit 2', async () => {
+  const file = join(folder, 'accepting.yaml');
+  const accept = 'accept: [{ check: litellm/exposur, reason: known, until: 2999-01-01 }]';
+  writeFileSync(file, `${readFileSync(join(folder, 'fabric.yaml'), 'utf8')}${accept}\n`);
+  expect(await fabric('doctor', '--config', file)).toMatchObject({
+    code: 2,
+    err: expect.stringContaining('accepting.yaml accepts litellm/exposur, which is no check (did you mean litellm/exposure?)'),
+  });
+});
+
 test.each<[string, readonly string[], string]>([
   ['nothing is named', [], 'what is to be fixed is not said'],
   ['a check that is none', ['litellm/exposur'], 'litellm/exposur: no check of this fabric.yaml'],
   ['a result that is none', ['litellm/image@motoko'], 'no check of this fabric.yaml'],
-  ['all and one', ['--all', 'litellm/image'], 'what is to be fixed is not said'],
+  ['all and one', ['--all', 'litellm/image'], 'ids, --all and --undo exclude each other'],
   ['nobody can be asked', ['--all'], 'nobody can be asked'],
   ['no fix was made', ['--undo'], 'there is no fix to take back'],
 ])('fix, %s: exit 2', async (_, args, message) => {
@@ -106,11 +113,32 @@ test('fix: one plan, shown; applied; gated; the doctor is content; taken back, i
     out: expect.stringContaining('take back: write /flux/apps/litellm/config.yaml'),
   });
   expect(state()).toHaveLength(1);
+  // As an undo leaves it that was interrupted: one file is back already.
+  await root(`cp -p "$(grep -l '100.64.0.14:8000' /var/lib/fabric/journal/*/[0-9]* | head -n 1)" /flux/apps/litellm/config.yaml`);
   expect(await fabric('fix', '--undo', '--yes')).toMatchObject({ code: 0, out: expect.stringContaining('the fix is taken back') });
   await root(UNTIL_ALIVE);
   expect(await root(files)).toBe(was);
   expect(await failing()).toEqual(before);
   expect(state()).toEqual([]);
+});
+
+test('a host that cannot be asked is not "nothing to fix": what is unknown is said, exit 3', async () => {
+  const file = join(folder, 'nowhere.yaml');
+  writeFileSync(file, readFileSync(join(folder, 'fabric.yaml'), 'utf8').replace(/port: \d+/, 'port: 1'));
+  expect(await fabric('fix', '--all', '--yes', '--config', file)).toMatchObject({
+    code: 3,
+    out: '',
+    err: expect.stringMatching(/checks could not be made: unreachable/),
+  });
+});
+
+test('an echo goes with its cause: fix says which', async () => {
+  await root('systemctl stop litellm');
+  expect(await fabric('fix', 'litellm/liveliness')).toMatchObject({
+    code: 0,
+    out: 'follows  litellm/liveliness@akira: from litellm/unit-active@akira alone: fabric fix litellm/unit-active@akira\nnothing to fix',
+  });
+  await root(`systemctl start litellm\n${UNTIL_ALIVE}`);
 });
 
 test('fix one of them: the rest stays as it is', async () => {
@@ -135,7 +163,7 @@ const run = (title: string, host = 'akira'): Exclude<Fix, 'deploy'>[number] => (
   script: title,
   undo: { script: `un${title}` },
 });
-const check: Check = defineCheck({ id: 'host/x', rex: ['REX-9'], title: 'x', story: '', each: () => [] });
+const check: Check = defineCheck({ id: 'host/x', rex: ['REX-9'], title: 'x', story: '', decides: '', each: () => [] });
 const failed = (subject: string, ...fixes: readonly (Fix | undefined)[]): Result => ({
   id: resultId(check, subject),
   check,
@@ -149,15 +177,15 @@ const titles = (results: readonly Result[]) => {
   return [steps.map((step) => (step.do === 'run' ? step.title : '')), mended, byHand.map(({ result }) => result.subject), deploy];
 };
 test.each<[string, readonly Result[], ReturnType<typeof titles>]>([
-  ['its own steps', [failed('a', [run('stop')])], [['stop'], ['host/x@a'], [], false]],
+  ['its own steps', [failed('a', [run('stop')])], [['stop'], ['host/x@a'], [], []]],
   [
     'a restart that two want comes once, last',
     [failed('a', [run('edit'), run('restart')]), failed('b', [run('more'), run('restart')])],
-    [['edit', 'more', 'restart'], ['host/x@a', 'host/x@b'], [], false],
+    [['edit', 'more', 'restart'], ['host/x@a', 'host/x@b'], [], []],
   ],
-  ['half of it is left to a person', [failed('a', [run('stop')], undefined)], [['stop'], [], ['a'], false]],
-  ['a deployment', [failed('a', 'deploy'), failed('b', 'deploy')], [[], ['host/x@a', 'host/x@b'], [], true]],
-  ['an echo goes with its cause', [{ id: 'host/x@a', check, subject: 'a', status: 'blocked', by: 'host/x@b' }], [[], [], [], false]],
+  ['half of it is left to a person', [failed('a', [run('stop')], undefined)], [['stop'], [], ['a'], []]],
+  ['a deployment', [failed('a', 'deploy'), failed('b', 'deploy')], [[], ['host/x@a', 'host/x@b'], [], ['host/x@a', 'host/x@b']]],
+  ['an echo goes with its cause', [{ id: 'host/x@a', check, subject: 'a', status: 'blocked', by: 'host/x@b' }], [[], [], [], []]],
 ])('remedy: %s', (_, results, expected) => {
   expect(titles(results)).toEqual(expected);
 });

@@ -6,7 +6,7 @@ import { junit } from '../src/report/junit.ts';
 import { nagios, nagiosCode, nagiosUnknown } from '../src/report/nagios.ts';
 import { prometheus } from '../src/report/prometheus.ts';
 
-const check: Check = defineCheck({ id: 'litellm/exposure', title: 'Strangers are <out> & "away"', story: '', each: () => [] });
+const check: Check = defineCheck({ id: 'litellm/exposure', title: 'Strangers are <out> & "away"', story: '', decides: '', each: () => [] });
 const who = (subject: string) => ({ id: `litellm/exposure@${subject}` as const, check, subject });
 // What a host may print: ends of elements, quotes, bars, an escape, NUL, what is no character, half a pair, several lines.
 const NASTY = `]]> </failure> & "q" 'a' | load=9 \u001b[31m\u0000 \ufffe \ud800 \\ {x="1"} 9\nsecond | line\r`;

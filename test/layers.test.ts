@@ -10,22 +10,26 @@ const ARROWS: Readonly<Record<string, { readonly from: readonly string[]; readon
   core: { from: ['core'], packages: [] },
   fabric: { from: ['core', 'fabric'], packages: ['zod', 'yaml'] },
   services: { from: ['core', 'services'], packages: ['yaml'] },
+  lint: { from: ['core', 'fabric', 'services', 'lint'], packages: ['yaml'] },
   probes: { from: ['core', 'services', 'probes'], packages: ['yaml'] },
+  own: { from: ['core', 'fabric', 'probes', 'own'], packages: ['zod', 're2js'] },
   draft: { from: ['core', 'fabric', 'services', 'probes', 'draft'], packages: ['yaml'] },
   checks: { from: ['core', 'services', 'probes', 'checks'], packages: ['diff'] },
   deploy: { from: ['core', 'services', 'probes', 'deploy'], packages: [] },
-  secrets: { from: ['core', 'secrets'], packages: [] },
+  secrets: { from: ['core', 'hosts', 'secrets'], packages: ['execa'] },
   hosts: { from: ['core', 'hosts'], packages: ['execa', 'ssh2'] },
   report: { from: ['core', 'report'], packages: ['chalk', 'diff'] },
   commands: {
-    from: ['core', 'fabric', 'services', 'probes', 'draft', 'checks', 'deploy', 'secrets', 'hosts', 'report', 'commands'],
+    from: ['core', 'fabric', 'services', 'lint', 'probes', 'own', 'draft', 'checks', 'deploy', 'secrets', 'hosts', 'report', 'commands'],
     packages: ['chalk', 'ora', 'commander'],
   },
   main: { from: ['commands'], packages: ['commander'] },
+  index: { from: ['core', 'probes'], packages: [] },
 };
 
 const sources = readdirSync(SRC, { recursive: true, encoding: 'utf8' }).filter((file) => file.endsWith('.ts'));
-const layer = (file: string): string => (file === 'main.ts' ? 'main' : file.includes('/') ? (file.split('/')[0] ?? '') : 'core');
+const layer = (file: string): string =>
+  file === 'main.ts' || file === 'index.ts' ? file.slice(0, -'.ts'.length) : file.includes('/') ? (file.split('/')[0] ?? '') : 'core';
 const imports = (file: string): readonly string[] =>
   [...readFileSync(join(SRC, file), 'utf8').matchAll(/(?:\bfrom|import\()\s*'([^']+)'/g)].flatMap(([, target]) =>
     target === undefined ? [] : [target],

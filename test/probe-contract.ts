@@ -15,7 +15,7 @@ import { lastLines } from '../src/probes/unit.ts';
 import { type Keyring, RUN_KEY, Secret, spell } from '../src/secret.ts';
 import { UNIT } from '../src/services/litellm.ts';
 import { decode, encodeScript } from '../src/wire.ts';
-import { runbook, UNTIL_ALIVE } from './demo/runbook.ts';
+import { NO_POLLER, poller, runbook, UNTIL_ALIVE, UNTIL_POLLED } from './demo/runbook.ts';
 import { fabricOf } from './sample.ts';
 
 export const KEY = 'sk-contract-0123456789abcdef';
@@ -70,7 +70,8 @@ const states: readonly (readonly [
   ['virgin', { root: ['systemctl stop vllm'] }],
   ['the backend runs, under another model’s name', { root: [vllm('qwen3-8b')] }],
   ['deployed by a runbook', { root: [vllm('qwen2.5-7b'), runbook(KEY), UNTIL_ALIVE] }],
-  ['adopted', { fabric: ['deploy', 'litellm', '--yes'] }],
+  ['a timer of somebody’s calls /health', { root: [poller(KEY), UNTIL_POLLED] }],
+  ['adopted', { root: [NO_POLLER], fabric: ['deploy', 'litellm', '--yes'] }],
   ['a second release', { fabric: ['deploy', 'litellm', '--yes'], yaml: yamlWith(16384) }],
   ['rolled back', { fabric: ['rollback', 'litellm', '--yes'], yaml: yamlWith(16384) }],
   ['the unit stopped', { root: ['systemctl stop litellm'] }],
@@ -151,6 +152,8 @@ const natures: readonly (readonly [key: RegExp, same: (fact: Data) => Data])[] =
   ],
   // The words of whoever wrote the program.
   [/^log\//, (fact) => (isList(fact) && fact.length > 0 ? 'lines' : fact)],
+  // How often it was called so far, and when.
+  [/^health\/calls/, (fact) => replaced(fact, ['count', 'first', 'last', 'period'], () => 'some')],
   // An answer's id, time and tokens.
   [/^litellm\/completion\//, (fact) => replaced(fact, ['body'], (body) => (String(body).includes('"choices"') ? 'choices' : 'an error'))],
 ];

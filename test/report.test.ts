@@ -7,7 +7,14 @@ import { humanReport } from '../src/report/human.ts';
 import { reportJson } from '../src/report/json.ts';
 import { Secret } from '../src/secret.ts';
 
-const check: Check = defineCheck({ id: 'litellm/exposure', rex: ['REX-36'], title: 'Strangers are out', story: '', each: () => [] });
+const check: Check = defineCheck({
+  id: 'litellm/exposure',
+  rex: ['REX-36'],
+  title: 'Strangers are out',
+  story: '',
+  decides: '',
+  each: () => [],
+});
 const who = (subject: string) => ({ id: `litellm/exposure@${subject}` as const, check, subject });
 const finding = { severity: 'fail', saw: 'a\u001b]0;owned\u0007 b\n\u202ec', want: 'w', advice: 'a', reproduce: 'ssh x' } as const;
 const results: readonly Result[] = [

@@ -38,19 +38,33 @@ export const entries: readonly Entry[] = [
     title: '1,488 calls of a paid model in 16 hours, one every 38 seconds, 11.64 $',
     concluded: 'LiteLLM pings every model by default; `router_settings.health_check_interval: 0` stops it.',
     holds:
-      'LiteLLM pings nothing by default. Something calls /health on a timer, and each call is one paid request to every model; or background_health_checks is on. The fix keeps LiteLLM ≥ 1.81.3 from booting.',
+      'LiteLLM pings nothing by default. Either something calls GET /health on a timer, and each call is one paid request to every model; or general_settings.background_health_checks is on, which shows no such call in the access log. ' +
+      'Both count their pause from the end of a sweep: 30 seconds and a sweep of 8 are 38. The tag of the calls is the same for both. The fix never stopped any: until 1.80.11 it was dropped, then every request was a 500, and LiteLLM ≥ 1.81.3 does not start with it. ' +
+      '0.0078 $ a call is a search model’s: 0.006 $ for the search, the rest for an answer that no max_tokens bounded (before 1.82; now it is at most 16 tokens).',
     remedy:
-      'Ask /health/liveliness and /health/readiness, which call no model. Leave background_health_checks off, or give it an interval of an hour.',
-    sources: ['the post-mortem of REX-36', 'LiteLLM: docs/proxy/health.md; proxy_server.py; litellm issue 19441'],
-    says: [/litellm-internal-health-check/i, /is NOT a valid router_settings parameter/i, /health_check_interval/i],
+      'Ask /health/liveliness and /health/readiness, which call no model and need no key. Leave background_health_checks off, or give it an interval of an hour. Take health_check_interval out of router_settings before LiteLLM is updated.',
+    sources: [
+      'the post-mortem of REX-36',
+      'LiteLLM: docs/proxy/health.md; proxy/proxy_server.py; proxy/health_check.py; litellm issues 13668, 19422 and 19441',
+      'measured: LiteLLM 1.109.1 with a timer, a container’s health check and background checks, calls counted at the models; podman’s health timer (OnUnitInactiveSec)',
+    ],
+    says: [/litellm-internal-health-check/i, /is NOT a valid router_settings parameter/i, /health_check_interval/i, /"GET \/health HTTP/i],
   },
   {
     id: 'REX-37',
     title: 'OpenRouter refuses requests for want of credits that are there',
     concluded: 'OpenRouter reserves max_tokens: set 4096 on every OpenRouter model.',
-    holds: 'Right as a default: without max_tokens the model’s whole output is reserved. It is no cap: a client’s own max_tokens wins.',
-    remedy: 'Give each OpenRouter model max_tokens (fabric.yaml: models[].max_tokens), and deploy.',
-    sources: ['the post-mortem of REX-37', 'LiteLLM: router.py merges litellm_params under the request’s own parameters'],
+    holds:
+      'Right as a default: without max_tokens LiteLLM sends none, and the model’s whole output is reserved (64,000 tokens and more). It is no cap: a client’s own max_tokens wins, and is refused all the same. ' +
+      '4096 helps where the credits pay for 4096; the refusal itself says how many they would pay for. A key with a limit of its own refuses in the same words.',
+    remedy:
+      'Give each OpenRouter model max_tokens (fabric.yaml: models[].max_tokens), and deploy; let clients that name their own name fewer; or buy credits, or raise the key’s limit.',
+    sources: [
+      'the post-mortem of REX-37',
+      'LiteLLM: router.py merges litellm_params under the request’s own parameters',
+      'can1357/oh-my-pi issue 9569 (64,000 and 65,536 tokens reserved), anomalyco/opencode issue 12219 (a key’s limit)',
+      'measured: LiteLLM 1.109.1 in front of a server that refuses as OpenRouter does',
+    ],
     says: [/fewer max_tokens/i, /requires more credits/i, /can only afford/i, /context overflow/i],
   },
   {
@@ -58,9 +72,16 @@ export const entries: readonly Entry[] = [
     title: 'n8n logs ERR_ERL_UNEXPECTED_X_FORWARDED_FOR in a loop',
     concluded: '`N8N_PROXY_HOPS=1`.',
     holds:
-      'Right for one proxy in front. The number must be that of the proxies in front; too high and clients may name their own address.',
-    remedy: 'Set N8N_PROXY_HOPS to the number of proxies in front, and restart n8n.',
-    sources: ['the post-mortem of REX-38', 'n8n: packages/cli/src/abstract-server.ts; express-rate-limit: source/validations.ts'],
+      'Right for one proxy in front. The number must be that of the proxies that append to X-Forwarded-For: a Cloudflare tunnel is one (cloudflared adds nothing to what the edge wrote), a tunnel and nginx are two. ' +
+      'With 0 everyone shares one limit; too high and a client writes his own address, and n8n logs nothing. The error comes once for each limit and start, and only with NODE_ENV=production, so a loop of it is a loop of restarts, and silence is no proof. ' +
+      'What is no number counts as 0: podman and docker keep the quotes of an --env-file. Behind a Caddy or Traefik that trusts nobody the client is lost whatever the number.',
+    remedy:
+      'Declare n8n.proxies, set N8N_PROXY_HOPS to their number, and have n8n started anew: a container’s own restart keeps its environment.',
+    sources: [
+      'the post-mortem of REX-38',
+      'n8n: packages/cli/src/abstract-server.ts; express-rate-limit: source/validations.ts; cloudflared: issue 1426',
+      'measured: n8n 2.40.7 behind nginx; Express 5.1.0 with express-rate-limit 7.5.0 behind nginx and Caddy',
+    ],
     says: [/ERR_ERL_UNEXPECTED_X_FORWARDED_FOR/i, /ERR_ERL_PERMISSIVE_TRUST_PROXY/i, /N8N_PROXY_HOPS/i],
   },
 ];

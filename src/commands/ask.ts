@@ -1,4 +1,4 @@
-import type { Check, Options, Report } from '../check.ts';
+import { type Check, isOwn, type Options, type Report } from '../check.ts';
 import { examine, needsOf } from '../examine.ts';
 import type { Keyring } from '../secret.ts';
 import { knownSecrets } from '../secrets/fetch.ts';
@@ -34,7 +34,8 @@ export const ask = async (
   try {
     const evidence = await session.ask(needs, known, options.timeout);
     const at = session.now();
-    bundle?.write(evidence, needs, options, at);
+    const own = selected.map(({ id }) => id).filter(isOwn);
+    bundle?.write(evidence, needs, options, at, own);
     return examine(fabric, selected, evidence, options, at);
   } finally {
     asking.end();

@@ -3,10 +3,11 @@
 //   akira.evidence   one file a vantage
 //   fabric.yaml      without comments
 //   bundle.json      {"schema":"fabric.bundle/1","at":1771400000,"options":{"smoke":false,"at":[]},"vantages":["akira"]}; written last
+//                    and "own":["rex/REX-41"] where checks of the user's own were judged: they stay where they are
 import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
-import type { Options } from '../check.ts';
+import type { CheckId, Options } from '../check.ts';
 import { Refusal } from '../errors.ts';
 import type { Evidence, Probe } from '../evidence.ts';
 import { bare } from '../fabric/bare.ts';
@@ -31,12 +32,14 @@ export interface Bundle {
   readonly options: Options;
   /** When it was judged: seconds since 1970. */
   readonly at: number;
+  /** The user's own checks that were judged by it. */
+  readonly own: readonly string[];
 }
 
 /** A place for a new bundle. */
 export interface NewBundle {
   /** The whole folder appears at once, or not at all. */
-  write(evidence: readonly Evidence[], needs: readonly Probe<unknown>[], options: Options, at: number): void;
+  write(evidence: readonly Evidence[], needs: readonly Probe<unknown>[], options: Options, at: number, own: readonly CheckId[]): void;
 }
 
 const code = (error: unknown): string => (error instanceof Error && 'code' in error ? String(error.code) : '');
@@ -62,7 +65,7 @@ export const newBundle = (name: string, fabric: Fabric, written: string, keyring
     throw new Refusal(`${fabric.file} changed while it was read`, { next: ['run the same command again'] });
   }
   return {
-    write: (evidence, needs, { smoke, at: from }, at) => {
+    write: (evidence, needs, { smoke, at: from }, at, own) => {
       const questions = questionsOf(needs);
       const part = `${folder}.${process.pid}.part`;
       const put = (file: string, content: string): void => writeFileSync(join(part, file), content, { mode: 0o600, flag: 'wx' });
@@ -71,7 +74,13 @@ export const newBundle = (name: string, fabric: Fabric, written: string, keyring
         mkdirSync(part, { mode: 0o700 });
         for (const one of evidence) put(`${one.vantage}.evidence`, encode(one, questions.get(one.vantage) ?? new Map()));
         put('fabric.yaml', text);
-        const manifest = { schema: SCHEMA, at, options: { smoke, at: from }, vantages: evidence.map(({ vantage }) => vantage) };
+        const manifest = {
+          schema: SCHEMA,
+          at,
+          options: { smoke, at: from },
+          vantages: evidence.map(({ vantage }) => vantage),
+          ...(own.length === 0 ? {} : { own }),
+        };
         put('bundle.json', `${JSON.stringify(manifest, null, 2)}\n`);
         renameSync(part, folder);
       } catch (error) {
@@ -109,7 +118,7 @@ export const readBundle = (name: string): Bundle => {
       );
     }
   };
-  const { at, options, vantages } = manifest(join(folder, 'bundle.json'), read('bundle.json'));
+  const { at, options, vantages, own } = manifest(join(folder, 'bundle.json'), read('bundle.json'));
   const recordings = vantages.map((vantage) => {
     const file = `${vantage}.evidence`;
     const one = recording(read(file));
@@ -118,13 +127,13 @@ export const readBundle = (name: string): Bundle => {
     return one;
   });
   const text = read('fabric.yaml');
-  return { fabric: loadFabric(join(folder, 'fabric.yaml'), () => text), text, recordings, options, at };
+  return { fabric: loadFabric(join(folder, 'fabric.yaml'), () => text), text, recordings, options, at, own };
 };
 
 const foreign = (message: string): Refusal =>
   new Refusal(message, { next: ['name a folder that `fabric validate --record FOLDER` wrote'] });
 
-const manifest = (file: string, text: string): { readonly at: number; readonly options: Options; readonly vantages: readonly string[] } => {
+const manifest = (file: string, text: string): Pick<Bundle, 'at' | 'options' | 'own'> & { readonly vantages: readonly string[] } => {
   let data: unknown;
   try {
     data = JSON.parse(text);
@@ -137,6 +146,7 @@ const manifest = (file: string, text: string): { readonly at: number; readonly o
   const smoke = member(member(data, 'options'), 'smoke');
   const from = member(member(data, 'options'), 'at');
   const vantages = member(data, 'vantages');
+  const own = member(data, 'own') ?? [];
   if (member(data, 'schema') !== SCHEMA) throw foreign(`${file}:1: expected "schema": "${SCHEMA}"`);
   const isName = (one: unknown): one is string => typeof one === 'string' && /^[A-Za-z0-9][A-Za-z0-9._-]*$/.test(one);
   if (
@@ -146,8 +156,10 @@ const manifest = (file: string, text: string): { readonly at: number; readonly o
     !Array.isArray(from) ||
     !from.every(isName) ||
     !Array.isArray(vantages) ||
-    !vantages.every(isName)
+    !vantages.every(isName) ||
+    !Array.isArray(own) ||
+    !own.every((one) => typeof one === 'string' && /^rex\/REX-[A-Za-z0-9-]+$/.test(one))
   )
     throw foreign(`${file}:1: expected "at" (seconds), "options" with "smoke" and "at", and "vantages" (names)`);
-  return { at, options: { smoke, at: from }, vantages };
+  return { at, options: { smoke, at: from }, vantages, own };
 };

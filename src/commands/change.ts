@@ -90,7 +90,7 @@ export const change = async (
     process.stderr.write('nothing was changed\n');
     return { is: 'declined' };
   }
-  return locked(session, hosts, keyring, async (locks, signal) => {
+  return locked(session, hosts, keyring, 'then taking back what was done', async (locks, signal) => {
     const back = await purpose.first?.();
     const outcome = await carryOut(session, plan, keyring, purpose, locks, signal);
     if (outcome.is === 'taken back' || outcome.is === 'interrupted') await back?.();
@@ -107,12 +107,13 @@ export const locked = async <T>(
   session: Session,
   hosts: readonly HostName[],
   keyring: Keyring,
+  interrupted: string,
   work: (locks: Locks, signal: AbortSignal) => Promise<{ readonly result: T; readonly keepFiles: boolean }>,
 ): Promise<T> => {
   const locks = new Map<HostName, Lock>();
   const interruption = new AbortController();
   const onSignal = (): void => {
-    process.stderr.write('\ninterrupted: ending the step under way, then taking back what was done\n');
+    process.stderr.write(`\ninterrupted: ending the step under way, ${interrupted}\n`);
     interruption.abort();
   };
   process.once('SIGINT', onSignal).once('SIGTERM', onSignal);

@@ -58,10 +58,29 @@ const deployJson = (fabric: Fabric, plan: Plan, outcome: Outcome, url: string) =
 });
 
 /** Shell that prints a secret's value, from where fabric.yaml takes it. */
-const fetchedBy = (source: SecretSource): string =>
-  source.from === 'env'
-    ? `$${source.name}`
-    : `$(cat ${source.path.startsWith('~/') ? `~/${quote(source.path.slice(2))}` : quote(source.path)})`;
+const fetchedBy = (source: SecretSource): string => {
+  const path = (name: string): string => (name.startsWith('~/') ? `~/${quote(name.slice(2))}` : quote(name));
+  switch (source.from) {
+    case 'env':
+      return `$${source.name}`;
+    case 'file':
+      return `$(cat ${path(source.path)})`;
+    case 'pass':
+      return `$(pass show ${quote(source.name)} | head -n1)`;
+    case 'sops':
+      return `$(sops decrypt --extract ${quote(source.keys.map((key) => `["${key}"]`).join(''))} ${path(source.path)})`;
+    case 'op':
+      return `$(op read ${quote(source.reference)})`;
+    case 'azure':
+      return `$(az keyvault secret show --vault-name ${source.vault} --name ${source.name} --query value --output tsv)`;
+    case 'vault':
+      return `$(vault kv get -mount=${quote(source.mount)} -field=${quote(source.field)} ${quote(source.path)})`;
+    case 'command':
+      return `$(${source.argv.map(quote).join(' ')})`;
+    default:
+      return source satisfies never;
+  }
+};
 
 const summary = (fabric: Fabric, notes: ReadonlyMap<string, string>, url: string): string => {
   const { litellm } = fabric;

@@ -7,7 +7,8 @@ import { runKey } from '../secrets/fetch.ts';
 import { visible } from '../shell.ts';
 import { type AskOptions, ask } from './ask.ts';
 import { withBecome } from './become.ts';
-import { readBook } from './book.ts';
+import { readBook, refuseStrangers } from './book.ts';
+import { keepLedger } from './ledger.ts';
 import { type Common, open, painter } from './session.ts';
 
 export interface DoctorOptions extends Common, Omit<AskOptions, 'at'> {
@@ -20,7 +21,9 @@ export interface DoctorOptions extends Common, Omit<AskOptions, 'at'> {
 export const doctor = async (subjects: readonly string[], options: DoctorOptions): Promise<number> => {
   const session = open(options);
   try {
-    const { checks } = await readBook(session.fabric);
+    const book = await readBook(session.fabric);
+    refuseStrangers(session.fabric, book);
+    const { checks } = book;
     const text = readFileSync(session.fabric.file, 'utf8');
     const report = await ask(session, { ...options, at: [] }, await withBecome(runKey(), options), text, ofSubjects(checks, subjects));
     process.stdout.write(
@@ -28,6 +31,7 @@ export const doctor = async (subjects: readonly string[], options: DoctorOptions
         ? `${JSON.stringify(reportJson(report), null, 2)}\n`
         : diagnosis(report, painter(process.stdout), options.verbose),
     );
+    keepLedger(session.fabric.file, report);
     return exitCode(report, options.failOn);
   } finally {
     await session.close();

@@ -1,13 +1,15 @@
-import { asDeclared, type Book, type Report, resultId } from '../check.ts';
+import { asDeclared, type Book, isOwn, type Report, type Result, type ResultId, resultId } from '../check.ts';
 import { Refusal } from '../errors.ts';
 import { gateList, type Plan, type Step } from '../plan.ts';
 import { isNamed, type Remedy, remedy } from '../remedy.ts';
+import { humanReport } from '../report/human.ts';
+import { exitCode } from '../report/json.ts';
 import type { Keyring } from '../secret.ts';
 import { fetchSecrets, runKey } from '../secrets/fetch.ts';
-import { visible } from '../shell.ts';
+import { quote, visible } from '../shell.ts';
 import { ask } from './ask.ts';
 import { withBecome } from './become.ts';
-import { readBook } from './book.ts';
+import { readBook, refuseStrangers } from './book.ts';
 import { type ChangeOptions, change, type Outcome, outcomeCode } from './change.ts';
 import { planDeployment } from './planning.ts';
 import { open, type Session } from './session.ts';
@@ -21,7 +23,8 @@ export interface FixOptions extends ChangeOptions {
 /** `fabric fix`: one plan from the findings' own steps, gated by the same checks. */
 export const fix = async (names: readonly string[], options: FixOptions): Promise<number> => {
   if ([names.length > 0, options.all, options.undo].filter(Boolean).length !== 1) {
-    throw new Refusal('what is to be fixed is not said', {
+    const nothing = names.length === 0 && !options.all && !options.undo;
+    throw new Refusal(nothing ? 'what is to be fixed is not said' : 'ids, --all and --undo exclude each other', {
       next: ['name checks, results (check@subject) or REX ids, as `fabric doctor` prints them', 'or --all; or --undo for the last fix'],
     });
   }
@@ -36,25 +39,46 @@ export const fix = async (names: readonly string[], options: FixOptions): Promis
 const mend = async (session: Session, names: readonly string[], options: FixOptions): Promise<number> => {
   const { fabric } = session;
   const book = await readBook(fabric);
+  refuseStrangers(fabric, book);
   refuseUnknown(names, session, book);
   const keyring = await withBecome(runKey(), options);
   const before = await ask(session, asDeclared, keyring, '', book.checks);
-  const found = remedy(before, (result) => options.all || names.some((name) => isNamed(result, name)));
-  const deployment = found.deploy ? await deploymentOf(session, options, book) : { plan: [], keyring };
+  const chosen = (result: Result): boolean => options.all || names.some((name) => isNamed(result, name));
+  const found = remedy(before, chosen);
+  const unknown = before.results.filter((result) => result.status === 'unknown' && chosen(result));
+  const deployment = found.deploy.length > 0 ? await deploymentOf(session, options, book) : { plan: [], keyring };
   const steps: Plan = [...deployment.plan, ...found.steps];
-  const plan: Plan = steps.length === 0 ? [] : [...steps, gate(steps, before, found)];
+  /** A deployment was asked for, and has nothing to change. */
+  const idle = deployment.plan.length === 0 ? found.deploy : [];
+  const mended = found.mended.filter((id) => !idle.includes(id));
+  const plan: Plan = steps.length === 0 ? [] : [...steps, gate(steps, before, mended)];
   const purpose = { verb: 'fix this', checks: book.checks, keepsReplaced: true };
   const outcome: Outcome = plan.length === 0 ? { is: 'nothing' } : await change(session, plan, deployment.keyring, options, purpose);
   if (outcome.is === 'done') remember(session, plan);
-  /** A deployment was asked for, and has nothing to change. */
-  const idle = plan.length === 0 ? found.mended : [];
-  if (options.format === 'json') process.stdout.write(`${JSON.stringify(fixJson(plan, outcome, found), null, 2)}\n`);
+  if (options.format === 'json') process.stdout.write(`${JSON.stringify(fixJson(plan, outcome, mended, found), null, 2)}\n`);
   else process.stdout.write(`${left(found)}${idle.map((id) => `by hand  ${visible(id)}: a deployment would change nothing\n`).join('')}`);
   const rest = found.byHand.length + idle.length;
-  if (plan.length === 0 && rest === 0 && options.format === 'human') process.stdout.write('nothing to fix\n');
+  if (options.format === 'human') {
+    process.stdout.write(aside(before, chosen, options.all));
+    if (plan.length === 0 && rest === 0 && unknown.length === 0) process.stdout.write('nothing to fix\n');
+  }
+  // What could not be asked is not healthy: said, and told by the exit code.
+  if (unknown.length > 0) process.stderr.write(humanReport({ at: before.at, results: unknown }, session.paint, false));
   const code = outcomeCode(outcome, options);
-  return code === 0 && rest > 0 && !options.dryRun ? 1 : code;
+  if (code !== 0) return code;
+  return rest > 0 && !options.dryRun ? 1 : exitCode({ at: before.at, results: unknown }, 'fail');
 };
+
+/** Chosen, and neither mended nor left by hand: an echo, or a risk that somebody accepted. */
+const aside = ({ results }: Report, chosen: (result: Result) => boolean, all: boolean): string =>
+  results
+    .filter((result) => !all && chosen(result))
+    .map((result) => {
+      if (result.status === 'blocked')
+        return `follows  ${visible(result.id)}: from ${visible(result.by)} alone: fabric fix ${quote(result.by)}\n`;
+      return result.status === 'accepted' ? `accepted ${visible(result.id)}: until ${result.until}: ${visible(result.reason)}\n` : '';
+    })
+    .join('');
 
 const refuseUnknown = (names: readonly string[], { fabric }: Session, { checks }: Book): void => {
   const known = checks.flatMap((check) => check.each(fabric, asDeclared).map(({ subject }) => ({ id: resultId(check, subject), check })));
@@ -73,11 +97,12 @@ const deploymentOf = async (session: Session, options: FixOptions, { checks }: B
 };
 
 /** The findings' own checks decide, and nothing else may be worse. */
-const gate = (steps: Plan, before: Report, { mended }: Remedy): Step => ({
+const gate = (steps: Plan, before: Report, mended: readonly ResultId[]): Step => ({
   do: 'gate',
   host: steps[0]?.host ?? '',
-  title: `${mended.join(', ') || 'nothing'} ${mended.length === 1 ? 'holds' : 'hold'}; nothing else is worse`,
-  ...gateList(before, mended),
+  title: mended.length === 0 ? 'nothing is worse' : `${mended.join(', ')} ${mended.length === 1 ? 'holds' : 'hold'}; nothing else is worse`,
+  // A user's own checks take no fix of something else back.
+  ...gateList({ ...before, results: before.results.filter(({ id }) => !isOwn(id) || mended.includes(id)) }, mended),
   hopeless: [],
   withinSeconds: 60,
 });
@@ -93,7 +118,7 @@ const left = ({ byHand: rest }: Remedy): string =>
     .join('');
 
 /** `fabric.fix/1` */
-const fixJson = (plan: Plan, outcome: Outcome, { mended, byHand: rest }: Remedy) => ({
+const fixJson = (plan: Plan, outcome: Outcome, mended: readonly ResultId[], { byHand: rest }: Remedy) => ({
   schema: 'fabric.fix/1',
   outcome: outcome.is,
   why: 'why' in outcome ? outcome.why : null,

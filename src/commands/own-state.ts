@@ -1,9 +1,9 @@
 // What fabric keeps on this machine: $XDG_STATE_HOME/fabric, else ~/.local/state/fabric (0700); without HOME, below the home folder of
 // passwd. What is about one fabric.yaml begins with a hash of its path: 3f1c0a9b33de.json
 import { createHash } from 'node:crypto';
-import { realpathSync, renameSync, writeFileSync } from 'node:fs';
+import { mkdirSync, realpathSync, renameSync, writeFileSync } from 'node:fs';
 import { homedir } from 'node:os';
-import { isAbsolute, join } from 'node:path';
+import { dirname, isAbsolute, join } from 'node:path';
 import { Refusal } from '../errors.ts';
 
 export const stateFolder = (): string => {
@@ -23,8 +23,9 @@ export const stateFolder = (): string => {
 export const stateName = (file: string): string =>
   join(stateFolder(), createHash('sha256').update(realpathSync(file)).digest('hex').slice(0, 12));
 
-/** Whole or not at all, and ours alone to read. */
+/** Whole or not at all, and ours alone to read. Makes the folder. */
 export const writeWhole = (path: string, text: string): void => {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
   const part = `${path}.${process.pid}`;
   writeFileSync(part, text, { mode: 0o600, flush: true });
   renameSync(part, path);

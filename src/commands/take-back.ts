@@ -1,19 +1,21 @@
 // `fabric fix --undo`. What was done is kept on this machine; the files that it replaced, on the hosts.
-import { mkdirSync, readFileSync, rmSync } from 'node:fs';
+import { readFileSync, rmSync } from 'node:fs';
 import { takeBack } from '../apply.ts';
 import { Refusal } from '../errors.ts';
+import type { HostName } from '../fabric.ts';
 import { asRoot, StepError, scriptOf } from '../hosts/perform.ts';
 import type { Plan } from '../plan.ts';
 import { changedSince } from '../probes/journal.ts';
-import { leftAt } from '../remedy.ts';
+import { touched } from '../remedy.ts';
 import { title } from '../report/plan.ts';
+import type { Keyring } from '../secret.ts';
 import { runKey } from '../secrets/fetch.ts';
 import { quote, visible } from '../shell.ts';
 import { journal } from '../state.ts';
 import { withBecome } from './become.ts';
 import { byHand, type ChangeOptions, confirmed, hostsOf, locked, type Outcome, outcomeCode } from './change.ts';
 import { Interrupted } from './interrupted.ts';
-import { stateFolder, stateName, writeWhole } from './own-state.ts';
+import { stateName, writeWhole } from './own-state.ts';
 import { progress } from './progress.ts';
 import { certain, type Session } from './session.ts';
 
@@ -34,7 +36,6 @@ const place = (session: Session): string => `${stateName(session.fabric.file)}.f
 export const remember = (session: Session, plan: Plan): void => {
   const last: LastFix = { schema: 'fabric.fix/1', run: session.run, by: session.by, at: session.now(), plan };
   try {
-    mkdirSync(stateFolder(), { recursive: true, mode: 0o700 });
     writeWhole(place(session), JSON.stringify(last));
   } catch (error) {
     process.stderr.write(`fabric: this fix is done, and --undo will not know of it: ${visible(String(error))}\n`);
@@ -63,21 +64,7 @@ export const undo = async (session: Session, options: ChangeOptions): Promise<nu
   const last = recall(session);
   const hosts = hostsOf(last.plan);
   const keyring = await withBecome(runKey(), options);
-  const probes = hosts.flatMap((host) => {
-    const left = leftAt(last.plan, host);
-    return left.length === 0 ? [] : [{ host, probe: changedSince(host, last.run, left) }];
-  });
-  const needs = probes.map(({ probe }) => probe);
-  const asking = progress(`asking ${hosts.join(', ')}`);
-  const evidence = await session.ask(needs, keyring).finally(() => asking.end());
-  for (const { host, probe } of probes) {
-    const changed = certain(evidence, needs, ({ know }) => know(probe));
-    if (changed === null) throw new Refusal(`${host} no longer has what the fix replaced: such files are kept for a month`);
-    if (changed.length > 0)
-      throw new Refusal(`${host}: changed since the fix, so it is not taken back: ${changed.join(', ')}`, {
-        next: [`what stood there before is in ${journal(last.run)} on ${host}`],
-      });
-  }
+  await refuseChanged(session, last, hosts, keyring);
   const back = takeBack(last.plan);
   if (options.format === 'human') {
     const lines = back.map(
@@ -94,9 +81,10 @@ export const undo = async (session: Session, options: ChangeOptions): Promise<nu
   }
   if (options.dryRun) return said({ is: 'planned' }, last, options);
   if (!(await confirmed(options, hosts.join(', ')))) return said({ is: 'declined' }, last, options);
-  const outcome = await locked<Outcome>(session, hosts, keyring, async (locks, signal) => {
+  const outcome = await locked<Outcome>(session, hosts, keyring, 'then stopping: the same command goes on', async (locks, signal) => {
     const stuck: { host: string; title: string; script: string }[] = [];
     let lost = false;
+    await refuseChanged(session, last, hosts, keyring); // somebody may have edited it while we asked
     for (const [step, n] of back) {
       if (step.do === 'gate') continue;
       if (signal.aborted) throw new Interrupted('interrupted: run `fabric fix --undo` again to go on');
@@ -122,6 +110,25 @@ export const undo = async (session: Session, options: ChangeOptions): Promise<nu
     return { result: { is: 'done', notes: new Map() }, keepFiles: false };
   });
   return said(outcome, last, options);
+};
+
+/** Nothing is overwritten that somebody changed since. What an interrupted undo put back already is no change. */
+const refuseChanged = async (session: Session, { plan, run }: LastFix, hosts: readonly HostName[], keyring: Keyring): Promise<void> => {
+  const probes = hosts.flatMap((host) => {
+    const files = touched(plan, host);
+    return files.length === 0 ? [] : [{ host, probe: changedSince(host, run, files) }];
+  });
+  const needs = probes.map(({ probe }) => probe);
+  const asking = progress(`asking ${hosts.join(', ')}`);
+  const evidence = await session.ask(needs, keyring).finally(() => asking.end());
+  for (const { host, probe } of probes) {
+    const changed = certain(evidence, needs, ({ know }) => know(probe));
+    if (changed === null) throw new Refusal(`${host} no longer has what the fix replaced: such files are kept for a month`);
+    if (changed.length > 0)
+      throw new Refusal(`${host}: changed since the fix, so it is not taken back: ${changed.join(', ')}`, {
+        next: [`what stood there before is in ${journal(run)} on ${host}`],
+      });
+  }
 };
 
 const said = (outcome: Outcome, { plan }: LastFix, options: ChangeOptions): number => {

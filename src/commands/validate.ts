@@ -17,9 +17,10 @@ import { runKey } from '../secrets/fetch.ts';
 import { visible } from '../shell.ts';
 import { ask } from './ask.ts';
 import { withBecome } from './become.ts';
-import { readBook } from './book.ts';
+import { readBook, refuseStrangers } from './book.ts';
 import { readBundle } from './bundle.ts';
 import { aboutDraft, draftJson, type Inspected, inspect, targetOf } from './inspect.ts';
+import { keepLedger } from './ledger.ts';
 import { type Common, open, painter } from './session.ts';
 import { type Holder, type Unattended, unattended } from './unattended.ts';
 
@@ -53,12 +54,16 @@ export const validate = async (options: ValidateOptions, target?: string): Promi
   if (named !== null) return validateDraft(options, named, target ?? '');
   const session = open(options);
   refuseVantages(session.fabric, options.at);
+  const book = await readBook(session.fabric);
+  refuseStrangers(session.fabric, book);
+  const asked = declared(book);
   const turn = options.quiet || options.changesOnly ? unattended(session.fabric.file, session.now()) : undefined;
   if (turn && 'pid' in turn) return busy(turn, session.now());
   try {
-    const asked = declared(await readBook(session.fabric));
     const report = await ask(session, options, await withBecome(runKey(), options), readFileSync(session.fabric.file, 'utf8'), asked);
-    return turn && options.changesOnly ? sayChanges(report, options, turn) : say(report, options);
+    const code = turn && options.changesOnly ? sayChanges(report, options, turn) : say(report, options);
+    keepLedger(session.fabric.file, report, { silent: turn !== undefined });
+    return code;
   } finally {
     await session.close();
     turn?.release();
@@ -87,12 +92,18 @@ const validateDraft = async (options: ValidateOptions, target: Target, named: st
 /** Whether it is as declared is a question of the present: what was, in logs, is doctor's. */
 const declared = ({ checks }: Book): readonly Check[] => checks.filter(({ history }) => !history);
 
-/** The report of then, by the checks of today. Connects to nothing. */
+/** The report of then, by the checks of today. Connects to nothing. The user's own stand beside fabric.yaml, not in the folder. */
 const recorded = async (folder: string, { config }: Common): Promise<Report> => {
   const bundle = readBundle(folder);
   const fabric = config === undefined ? bundle.fabric : open({ config }).fabric;
   const checks = declared(await readBook(config === undefined ? null : fabric));
   const { recordings, options, at } = bundle;
+  const missing = bundle.own.filter((id) => !checks.some((one) => one.id === id));
+  if (missing.length > 0) {
+    const why =
+      config === undefined ? '--config FILE judges them too: they stand in rex/ beside it' : 'they are no longer in rex/ beside it';
+    process.stderr.write(`fabric: not judged: ${missing.join(', ')} (${why})\n`);
+  }
   return examine(fabric, checks, replay(recordings, needsOf(fabric, checks, options)), options, at);
 };
 

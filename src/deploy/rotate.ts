@@ -74,6 +74,7 @@ export const proof = defineCheck({
   id: 'litellm/key-rotated',
   title: 'The old key is refused, and the new one is taken',
   story: 'A key that was replaced in a file is in force until LiteLLM starts anew; only asking with it shows that it is not.',
+  decides: '/v1/models, asked with each key: the old one has to be refused (401, or 400 or 403), the new one let in (200).',
   each: (fabric) => {
     const { host, masterKey } = fabric.litellm;
     if (masterKey === null) return [];

@@ -1,111 +1,49 @@
 // Text → Fabric, or every problem in it, each at its place. Pure.
 import { dirname, isAbsolute, join } from 'node:path';
-import { type Document, isAlias, isMap, isNode, isScalar, isSeq, LineCounter, parseDocument, visit } from 'yaml';
-import type { Backend, Fabric, Host, SecretSource } from '../fabric.ts';
-import { backendName, type Draft, fileSchema, hostName, modelName, noMasterKey, secretName } from './schema.ts';
+import type { Backend, Fabric, Host, N8n, SecretSource } from '../fabric.ts';
+import {
+  entries,
+  type Fault,
+  get,
+  isMapping,
+  isNothing,
+  items,
+  type More,
+  notShown,
+  type Path,
+  type Problem,
+  placed,
+  pathText as plainPathText,
+  wrong as plainWrong,
+  readYaml,
+  schemaFaults,
+  show,
+} from './problems.ts';
+import { AZURE_CLOUDS, backendName, type Draft, fileSchema, hostName, modelName, noMasterKey, secretName } from './schema.ts';
 
-export interface Problem {
-  readonly line: number;
-  readonly column: number;
-  /** `hosts.akira.address`; empty for the file as a whole and for errors of YAML itself. */
-  readonly path: string;
-  readonly message: string;
-}
-
-type Path = readonly PropertyKey[];
-/** A problem before it has a line and a column. */
-type Fault = { readonly path: Path; readonly of: 'key' | 'value'; readonly message: string };
-
-/** `fabric.yaml:14:7 hosts.akira.port: expected …, found …` */
-export function problemText(file: string, { line, column, path, message }: Problem): string {
-  return `${file}:${line}:${column}${path === '' ? '' : ` ${path}`}: ${message}`;
-}
+export { type Problem, problemText } from './problems.ts';
 
 /** The Fabric that `text` describes, or all that is wrong with it, by position. `file`: its absolute path. Reads nothing. */
 export function parse(text: string, file: string): { readonly fabric: Fabric } | { readonly problems: readonly Problem[] } {
-  const lines = new LineCounter();
-  // logLevel: `silent` would also keep quiet about a second document.
-  const options = { lineCounter: lines, prettyErrors: false, stringKeys: true, resolveKnownTags: false, logLevel: 'error' } as const;
-  const document = parseDocument(text, options);
-  const place = (offset: number) => {
-    const { line, col } = lines.linePos(offset);
-    return { line: Math.max(line, 1), column: Math.max(col, 1) };
-  };
-  const problems: Problem[] = syntaxFaults(document).map(([offset, message]) => ({ ...place(offset), path: '', message }));
-  // A duplicate key leaves the rest readable: the last one counts, here as in locate().
-  if (problems.length > document.errors.filter(({ code }) => code === 'DUPLICATE_KEY').length) return { problems: sorted(problems) };
-  let data: unknown;
-  try {
-    data = document.toJS();
-  } catch {
-    return { problems: [{ line: 1, column: 1, path: '', message: 'Too many aliases of aliases' }] };
-  }
-
+  const { problems: unread, written } = readYaml(text);
+  if (written === null) return { problems: unread };
+  const { data, place } = written;
   const draft = fileSchema.safeParse(data);
   const at = (path: Path) => {
-    const { line, column } = place(locate(document, path, 'value'));
+    const { line, column } = place(path, 'value');
     return `${file}:${line}:${column}`;
   };
   const faults = [
     ...textFaults(data, []),
-    ...schemaFaults(data, draft.error),
+    ...schemaFaults(data, draft.error, wrong),
     ...nameFaults(data),
     ...referenceFaults(data),
     ...vantageFaults(data),
     ...aliasFaults(data, at),
+    ...n8nFaults(data),
   ];
-  const seen = new Set<string>();
-  for (const { path, of, message } of faults) {
-    const key = JSON.stringify([path, of]);
-    if (!seen.has(key)) problems.push({ ...place(locate(document, path, of)), path: pathText(path), message });
-    seen.add(key);
-  }
-  return draft.success && problems.length === 0 ? { fabric: meaning(draft.data, file) } : { problems: sorted(problems) };
-}
-
-const sorted = (problems: readonly Problem[]) => problems.toSorted((a, b) => a.line - b.line || a.column - b.column);
-
-/** What YAML itself has against the file. The part of a message that quotes the file is left out: it may be a secret. */
-function syntaxFaults(document: Document.Parsed): readonly (readonly [offset: number, message: string])[] {
-  const faults = [...document.errors, ...document.warnings].map(({ pos, message, code }): readonly [number, string] => {
-    const hint = code === 'BLOCK_AS_IMPLICIT_KEY' ? ' (a text with ": " in it needs quotes)' : '';
-    return [pos[0], `${message.split('\n')[0]?.replace(/((?<=\S):|(?<=escape sequence)) .*/, '')}${hint}`];
-  });
-  visit(document, {
-    Alias: (_, alias, ancestors) => {
-      const target = alias.resolve(document);
-      if (target === undefined) faults.push([offsetOf(alias) ?? 0, 'Unresolved alias (the anchor must be set before the alias)']);
-      else if (ancestors.includes(target)) faults.push([offsetOf(alias) ?? 0, 'An alias inside of what it stands for']);
-    },
-  });
-  return faults;
-}
-
-const offsetOf = (node: unknown) => (isNode(node) ? node.range?.[0] : undefined);
-
-/** Where a value or its key begins; for what is not there, the key of what it should be in. */
-function locate(document: Document, path: Path, of: Fault['of']): number {
-  let [key, value]: unknown[] = [undefined, document.contents];
-  for (const segment of path) {
-    const parent = isAlias(value) ? value.resolve(document) : value;
-    const pair = isMap(parent) ? parent.items.findLast((item) => isScalar(item.key) && String(item.key.value) === segment) : undefined;
-    if (pair === undefined && !(isSeq(parent) && parent.has(segment))) return offsetOf(key) ?? offsetOf(value) ?? 0;
-    [key, value] = [pair?.key, pair === undefined && isSeq(parent) ? parent.items[Number(segment)] : pair?.value];
-  }
-  return (of === 'key' ? offsetOf(key) : offsetOf(value)) ?? offsetOf(key) ?? 0;
-}
-
-const isMapping = (value: unknown): value is { readonly [key: string]: unknown } =>
-  typeof value === 'object' && value !== null && !Array.isArray(value);
-const entries = (value: unknown) => (isMapping(value) ? Object.entries(value) : []);
-const items = (value: unknown): readonly unknown[] => (Array.isArray(value) ? value : []);
-
-/** What is at a path, if anything is. */
-function get(data: unknown, path: Path): unknown {
-  return path.reduce<unknown>((value, segment) => {
-    if (typeof segment === 'number') return items(value)[segment];
-    return isMapping(value) && Object.hasOwn(value, segment) ? value[String(segment)] : undefined;
-  }, data);
+  const problems = placed(written, faults, pathText);
+  return draft.success && problems.length === 0 ? { fabric: meaning(draft.data, file) } : { problems };
 }
 
 /** Text and keys that nothing in the file may have. */
@@ -119,21 +57,6 @@ function* textFaults(value: unknown, path: Path): Generator<Fault> {
     if (isPlainKey([...path, key], item))
       yield wrong([...path, key], 'os.environ/NAME, with NAME in litellm.secrets: config.yaml holds no secret', item);
     yield* textFaults(item, [...path, key]);
-  }
-}
-
-/** Where the file is unlike the schema. */
-function* schemaFaults(data: unknown, error: ReturnType<typeof fileSchema.safeParse>['error']): Generator<Fault> {
-  for (const issue of error?.issues ?? []) {
-    if (issue.code === 'unrecognized_keys') {
-      const known = issue.message.split(', ');
-      for (const key of issue.keys) yield wrong([...issue.path, key], `one of ${issue.message}`, key, { of: 'key', known });
-    } else {
-      const known = issue.code === 'invalid_value' ? issue.values.map(String) : [];
-      const meant: unknown = issue.code === 'custom' ? issue.params?.['meant'] : undefined;
-      const expected = issue.code === 'invalid_union' ? 'what JSON can hold' : issue.message; // z.json() takes no message
-      yield wrong(issue.path, expected, get(data, issue.path), { known, ...(typeof meant === 'string' ? { meant } : {}) });
-    }
   }
 }
 
@@ -239,16 +162,28 @@ function* aliasFaults(data: unknown, at: (path: Path) => string): Generator<Faul
   }
 }
 
-type More = { of?: Fault['of']; known?: readonly string[]; meant?: string; first?: string };
-function wrong(path: Path, expected: string, found: unknown, { of = 'value', known = [], meant, first }: More = {}): Fault {
-  const near = meant ?? (typeof found === 'string' ? nearest(found, known) : undefined);
-  const shown = isNothing(found) || !(isSecret(path) || isPlainKey(path, found)) ? show(found) : notShown;
-  const more = `${near === undefined ? '' : ` (did you mean ${show(near)}?)`}${first === undefined ? '' : ` (already at ${first})`}`;
-  return { path, of, message: `expected ${expected}, found ${shown}${more}` };
+/** How n8n runs must be said, and each proxy once for what it is. */
+function* n8nFaults(data: unknown): Generator<Fault> {
+  const n8n = get(data, ['n8n']);
+  if (!isMapping(n8n)) return;
+  const { host, container, unit, proxies } = n8n;
+  const hosts = get(data, ['hosts']);
+  if (typeof host === 'string' && isMapping(hosts) && !Object.hasOwn(hosts, host))
+    yield wrong(['n8n', 'host'], 'the name of a host in hosts', host, { known: Object.keys(hosts) });
+  if (container === undefined && unit === undefined)
+    yield wrong(['n8n', 'container'], 'the name of its container, or unit: with the unit that runs it', container);
+  for (const [index, proxy] of items(proxies).entries()) {
+    const before = items(proxies)[index - 1];
+    if (proxy === 'cloudflare-tunnel' && before === 'cloudflare')
+      yield wrong(['n8n', 'proxies', index - 1], 'cloudflare-tunnel alone, which is Cloudflare’s edge and its tunnel', before);
+  }
 }
 
-const notShown = 'something else (not shown: it may be a secret)';
-const isNothing = (value: unknown) => value === undefined || value === null;
+/** What may be a secret is not shown. */
+function wrong(path: Path, expected: string, found: unknown, more: More = {}): Fault {
+  return plainWrong(path, expected, found, more, isNothing(found) || !(isSecret(path) || isPlainKey(path, found)) ? show(found) : notShown);
+}
+
 /** Where people paste a secret although its name or its source is asked for. */
 const isSecret = ([top, section, , part]: Path) =>
   top === 'litellm' && (section === 'secrets' || section === 'master_key' || (section === 'backends' && part === 'key'));
@@ -261,59 +196,24 @@ const isPlainKey = ([top, section, ...rest]: Path, value: unknown) =>
   /(?:^|_)(?:api_?key|master_key|salt_key|password|secret|token)$/i.test(String(rest.at(-1))) &&
   !/^(?:os\.environ\/.*|none|dummy|)$/.test(value);
 
-/** A value as a problem may show it: no secret, no control characters, not long. */
-function show(value: unknown): string {
-  if (isNothing(value)) return 'nothing';
-  if (typeof value === 'object')
-    return `${Object.keys(value ?? {}).length === 0 ? 'an empty' : 'a'} ${Array.isArray(value) ? 'list' : 'mapping'}`;
-  if (typeof value !== 'string') return String(value);
-  if (/\bsk-|:\/\/.*[@?]/.test(value)) return notShown;
-  const visible = JSON.stringify(value).replace(/[\p{C}\p{Zl}\p{Zp}]/gu, (character) => `\\u{${character.codePointAt(0)?.toString(16)}}`);
-  return visible.length <= 60 ? visible : `${[...visible].slice(0, 59).join('')}…`;
-}
+/** The keys that a secret's source may have: what else stands there may be a secret. */
+const SOURCE_PARTS: ReadonlySet<PropertyKey> = new Set(
+  'azure vault command name version endpoint cloud path field mount address'.split(' '),
+);
 
 /** `litellm.backends.vllm.models[0].id`, `litellm.aliases["a/b"]`. What may be a secret is left out. */
 function pathText(path: Path): string {
   const [, section, name] = path;
   const depth = section === 'backends' ? 4 : section === 'secrets' && secretName.safeParse(name).success ? 3 : 2;
-  const shown = isSecret(path) ? path.slice(0, depth) : path;
-  const segments = shown.map((segment) => {
-    if (typeof segment === 'number') return `[${segment}]`;
-    const quoted = show(String(segment));
-    return quoted.startsWith('"') && /^[A-Za-z0-9_-]+$/.test(String(segment)) ? `.${String(segment)}` : `[${quoted}]`;
-  });
-  return segments.join('').replace(/^\./, '');
-}
-
-/** The known word that a mistyped one is near to. */
-function nearest(word: string, known: readonly string[]): string | undefined {
-  const near = known.map((it) => ({
-    it,
-    far: distance(word.toLowerCase(), it.toLowerCase()),
-    most: Math.min(3, Math.floor(it.length / 3)),
-  }));
-  return near.filter(({ it, far, most }) => it !== word && far <= most).sort((a, b) => a.far - b.far)[0]?.it;
-}
-
-/** Damerau-Levenshtein (optimal string alignment): edits, and swaps of neighbours. Words whose lengths differ by much are far. */
-function distance(a: string, b: string): number {
-  if (Math.abs(a.length - b.length) > 3) return Number.POSITIVE_INFINITY;
-  const table: number[][] = [];
-  const at = (i: number, j: number) => table[i]?.[j] ?? Number.POSITIVE_INFINITY;
-  for (let i = 0; i <= a.length; i++) {
-    const row: number[] = [];
-    table.push(row);
-    for (let j = 0; j <= b.length; j++) {
-      const replaced = at(i - 1, j - 1) + (a[i - 1] === b[j - 1] ? 0 : 1);
-      const swapped = a[i - 1] === b[j - 2] && a[i - 2] === b[j - 1] ? at(i - 2, j - 2) + 1 : Number.POSITIVE_INFINITY;
-      row.push(i === 0 || j === 0 ? i + j : Math.min(at(i - 1, j) + 1, at(i, j - 1) + 1, replaced, swapped));
-    }
-  }
-  return at(a.length, b.length);
+  const parts = path.slice(depth).findIndex((segment) => typeof segment !== 'number' && !SOURCE_PARTS.has(segment));
+  const shown = !isSecret(path)
+    ? path
+    : path.slice(0, depth === 3 && section === 'secrets' ? (parts < 0 ? undefined : depth + parts) : depth);
+  return plainPathText(shown);
 }
 
 /** What a file without problems says, with all that it leaves to us. */
-function meaning({ hosts, tailnet, litellm, accept }: Draft, file: string): Fabric {
+function meaning({ hosts, tailnet, litellm, n8n, accept }: Draft, file: string): Fabric {
   const range = tailnet?.range ?? '100.64.0.0/10';
   const master = litellm.master_key ?? 'LITELLM_MASTER_KEY';
   return {
@@ -335,6 +235,7 @@ function meaning({ hosts, tailnet, litellm, accept }: Draft, file: string): Fabr
       aliases: new Map(Object.entries(litellm.aliases ?? {})),
       config: litellm.config ?? {},
     },
+    ...(n8n === undefined ? {} : { n8n: meantN8n(n8n) }),
     accept: (accept ?? []).map(({ subject, ...rest }) => (subject === undefined ? rest : { subject, ...rest })),
   };
 }
@@ -357,9 +258,43 @@ function meantHost(
 /** A path as fabric.yaml means it: relative to the file's folder. */
 const besides = (file: string, path: string): string => (isAbsolute(path) || path.startsWith('~/') ? path : join(dirname(file), path));
 
-function meantSource(source: string, file: string): SecretSource {
-  if (source.startsWith('env:')) return { from: 'env', name: source.slice('env:'.length) };
-  return { from: 'file', path: besides(file, source.slice('file:'.length)) };
+function meantSource(source: NonNullable<Draft['litellm']['secrets']>[string], file: string): SecretSource {
+  if (typeof source === 'string') return meantText(source, file);
+  if (source.azure !== undefined) {
+    const { vault, name, version, endpoint, cloud = 'AzureCloud' } = source.azure;
+    const dns = AZURE_CLOUDS[cloud];
+    const place = { vault, name, ...(version === undefined ? {} : { version }) };
+    return { from: 'azure', ...place, endpoint: endpoint ?? `https://${vault}.${dns}`, audience: `https://${dns}` };
+  }
+  if (source.vault !== undefined) {
+    const { mount = 'secret', path, field, address } = source.vault;
+    return { from: 'vault', mount, path, field, ...(address === undefined ? {} : { address }) };
+  }
+  const [program = '', ...rest] = source.command ?? [];
+  // A path is relative to the file's folder, as elsewhere; a bare name is looked up in PATH.
+  return { from: 'command', argv: [program.includes('/') ? besides(file, program) : program, ...rest] };
+}
+
+function meantText(source: string, file: string): SecretSource {
+  const rest = source.slice(source.indexOf(':') + 1);
+  if (source.startsWith('env:')) return { from: 'env', name: rest };
+  if (source.startsWith('file:')) return { from: 'file', path: besides(file, rest) };
+  if (source.startsWith('pass:')) return { from: 'pass', name: rest };
+  if (source.startsWith('op:')) return { from: 'op', reference: source };
+  const hash = rest.lastIndexOf('#');
+  return { from: 'sops', path: besides(file, rest.slice(0, hash)), keys: rest.slice(hash + 1).split('.') };
+}
+
+function meantN8n({ host, container, unit, env_file, url, webhooks, proxies }: NonNullable<Draft['n8n']>): N8n {
+  return {
+    host,
+    ...(container === undefined ? {} : { container }),
+    ...(unit === undefined ? {} : { unit }),
+    ...(env_file === undefined ? {} : { envFile: env_file }),
+    url,
+    webhooks: webhooks ?? url,
+    proxies,
+  };
 }
 
 function meantBackend(name: string, { kind, url, key, cost, models }: Draft['litellm']['backends'][string]): Backend {

@@ -3,18 +3,19 @@
 import { isIP, isIPv6 } from 'node:net';
 import { posix } from 'node:path';
 import { z } from 'zod';
+import { PROXIES } from '../fabric.ts';
 
 /** What `master_key:` says instead of a name when the proxy is to go without one. */
 export const noMasterKey = 'none: everyone who can connect is an administrator';
 
-const text = (expected: string, pattern: RegExp) => z.string(expected).regex(pattern, expected);
-const count = (expected: string, max: number) => z.int(expected).min(1, expected).max(max, expected);
+export const text = (expected: string, pattern: RegExp) => z.string(expected).regex(pattern, expected);
+export const count = (expected: string, max: number) => z.int(expected).min(1, expected).max(max, expected);
 const tokens = count('a positive whole number', Number.MAX_SAFE_INTEGER);
-const choice = <const Values extends readonly string[]>(...values: Values) =>
+export const choice = <const Values extends readonly string[]>(...values: Values) =>
   z.enum(values, `${values.slice(0, -1).join(', ')} or ${values.at(-1)}`);
 const named = <Value extends z.ZodType>(value: Value) => z.record(z.string(), value, 'a mapping');
 /** These keys and no others. For an unknown key, the message is the known ones. */
-const mapping = <Shape extends z.ZodRawShape>(shape: Shape, expected = 'a mapping') =>
+export const mapping = <Shape extends z.ZodRawShape>(shape: Shape, expected = 'a mapping') =>
   z.strictObject(shape, { error: (issue) => (issue.code === 'unrecognized_keys' ? Object.keys(shape).join(', ') : expected) });
 
 /** An IP address without a zone, or a DNS name. A last label of digits alone is a mistyped IPv4 address. */
@@ -26,7 +27,7 @@ function isAddress(address: string): boolean {
 }
 
 /** `name`, `1.2.3.4:80`, `[::1]:80` … taken apart. */
-function hostAndPort(authority: string): { address: string; port: number | null } | null {
+export function hostAndPort(authority: string): { address: string; port: number | null } | null {
   const [, v6, name, port] = /^(?:\[([^\]]+)\]|([^:[\]]+))(?::([1-9]\d{0,4}))?$/.exec(authority) ?? [];
   const address = v6 ?? name;
   if (address === undefined || !isAddress(address) || isIPv6(address) !== (v6 !== undefined) || Number(port ?? 1) > 65535) return null;
@@ -75,7 +76,7 @@ export const modelName = text(
 
 const address = z.string('an IP address or a DNS name').refine(isAddress, 'an IP address or a DNS name');
 const ip = z.string('an IP address').refine((it) => isIP(it) !== 0 && isAddress(it), 'an IP address');
-const oneLine = text('a line of text', /\S/);
+export const oneLine = text('a line of text', /\S/);
 
 const cidr = z.string('a network such as 100.64.0.0/10').superRefine((written, context) => {
   const meant = network(written);
@@ -146,6 +147,70 @@ const backend = mapping({
   models: z.array(model, 'a list of models').min(1, 'at least one model'),
 });
 
+/** The suffix of a vault's host, which is the audience of its tokens as well: `az cloud list --query '[].suffixes.keyvaultDns'`. */
+export const AZURE_CLOUDS = {
+  AzureCloud: 'vault.azure.net',
+  AzureChinaCloud: 'vault.azure.cn',
+  AzureUSGovernment: 'vault.usgovcloudapi.net',
+  AzureBleuCloud: 'vault.sovcloud-api.fr',
+} as const;
+export const azureCloud = choice('AzureCloud', 'AzureChinaCloud', 'AzureUSGovernment', 'AzureBleuCloud');
+
+const expectedEndpoint = 'an https address, such as https://kv-ops.vault.azure.net';
+const endpoint = z
+  .string(expectedEndpoint)
+  // A token goes there: in clear text to this machine alone.
+  .refine((it) => /^(?:https:\/\/|http:\/\/(?:127\.0\.0\.1|localhost|\[::1\])[:/])[^@?#]+$/.test(it) && isUrl(it), expectedEndpoint)
+  .transform((it) => it.replace(/\/+$/, ''));
+
+// Key Vault's own rules for names: https://learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules
+const azureSource = mapping({
+  vault: text('a vault\'s name (3 to 24 letters, digits and "-", first a letter)', /^[A-Za-z](?:-?[A-Za-z0-9]){2,23}$/).refine(
+    (it) => it.length <= 24,
+    'a vault\'s name (3 to 24 letters, digits and "-", first a letter)',
+  ),
+  name: text('a secret\'s name there (letters, digits and "-")', /^[A-Za-z0-9-]{1,127}$/),
+  version: text('a version (32 digits and letters a to f)', /^[0-9a-f]{32}$/).optional(),
+  endpoint: endpoint.optional(),
+  cloud: azureCloud.optional(),
+});
+
+const vaultPath = (expected: string) =>
+  text(expected, /^(?!.*\/\/)(?!(?:.*\/)?\.\.?(?:\/|$))[^\p{Cc}\s/?#%](?:[^\p{Cc}?#%]*[^\p{Cc}\s/?#%])?$/u);
+const vaultSource = mapping({
+  path: vaultPath('the path of a secret below its mount, such as litellm/prod'),
+  field: text('the name of a field of the secret', /^\P{Cc}+$/u),
+  mount: vaultPath('where the engine is mounted, such as secret').optional(),
+  address: z
+    .string('an http or https address, such as https://vault.example.net:8200')
+    .refine((it) => !/[@?#]/.test(it) && isUrl(it), 'an http or https address, such as https://vault.example.net:8200')
+    .transform((it) => it.replace(/\/+$/, '').replace(/\/v1$/, ''))
+    .optional(),
+});
+
+/** The kinds of source that have parts, by the key that says which it is. */
+const sourceOfParts = mapping({
+  azure: azureSource.optional(),
+  vault: vaultSource.optional(),
+  command: z
+    .array(text('a word of the command', /^[^\0]*$/), 'a list: the program and its arguments, each a word of its own')
+    .min(1, 'the program, and its arguments')
+    .refine((words) => /^(?!~(?!\/))[^\s]/.test(words[0] ?? ''), 'the program first: its name or its path')
+    .optional(),
+}).refine((parts) => Object.values(parts).filter((one) => one !== undefined).length === 1, 'one of azure, vault, command');
+
+const FILE = '(?!~(?!\\/))\\P{Cc}+';
+const SOURCE = [
+  'env:[A-Za-z_][A-Za-z0-9_]*',
+  `file:${FILE}`,
+  'pass:(?![-/])(?!(?:.*\\/)?\\.\\.?(?:\\/|$))\\P{Cc}*[^\\p{Cc}/]', // pass itself refuses to leave its store
+  `sops:${FILE}#[A-Za-z0-9_-]+(?:\\.[A-Za-z0-9_-]+)*`,
+  'op:\\/\\/[^\\p{Cc}/]+(?:\\/[^\\p{Cc}/]+){2,3}',
+];
+const expectedSource =
+  'env:NAME, file:PATH, pass:NAME, sops:FILE#KEY.KEY, op://VAULT/ITEM/FIELD, or a mapping with azure, vault or command';
+const source = z.union([text(expectedSource, new RegExp(`^(?:${SOURCE.join('|')})$`, 'u')), sourceOfParts], expectedSource);
+
 const litellm = mapping({
   host: hostName,
   directory: directory.optional(),
@@ -156,14 +221,36 @@ const litellm = mapping({
   reachable_from: vantages.optional(),
   unreachable_from: vantages.optional(),
   master_key: z.string(`the name of a secret in litellm.secrets, or "${noMasterKey}"`).optional(),
-  secrets: named(text('env:NAME or file:PATH', /^(?:env:[A-Za-z_][A-Za-z0-9_]*|file:(?!~(?!\/))\P{Cc}+)$/u)).nullish(),
+  secrets: named(source).nullish(),
   backends: named(backend),
   aliases: named(modelName).nullish(),
   config: z.record(z.string(), z.json(), 'a mapping').nullish(),
 });
 
+const expectedSite = 'an http or https address, such as https://n8n.example.net';
+const site = z
+  .string(expectedSite)
+  .refine((it) => /^https?:\/\/[^@?#]+$/.test(it) && isUrl(it), expectedSite)
+  .transform((it) => it.replace(/\/+$/, ''));
+
+const expectedFile = 'an absolute path of letters, digits, ".", "_", "@" and "-", without ".." or a slash at the end';
+const n8n = mapping({
+  host: hostName,
+  container: text(
+    'a container\'s name (letters, digits, ".", "_" and "-", first a letter or digit)',
+    /^[A-Za-z0-9][A-Za-z0-9._-]*$/,
+  ).optional(),
+  unit: text('a unit of systemd, such as n8n.service', /^[A-Za-z0-9][A-Za-z0-9:._@\\-]*\.service$/).optional(),
+  env_file: text(expectedFile, /^(?:\/[A-Za-z0-9._@-]+)+$/)
+    .refine((path) => posix.normalize(path) === path, expectedFile)
+    .optional(),
+  url: site,
+  webhooks: site.optional(),
+  proxies: z.array(choice(...PROXIES), 'a list of proxies from the outside in, or [] for none'),
+});
+
 const accepted = mapping({
-  check: text('a check such as litellm/exposure', /^[a-z0-9][a-z0-9-]*\/[a-z0-9][a-z0-9-]*$/),
+  check: text('a check such as litellm/exposure', /^[a-z0-9][a-z0-9-]*\/[A-Za-z0-9][A-Za-z0-9-]*$/),
   subject: oneLine.optional(),
   reason: oneLine,
   until: z.iso.date('a date such as 2027-01-31'),
@@ -175,6 +262,7 @@ export const fileSchema = mapping(
     hosts: named(host.nullable()),
     tailnet: mapping({ range: cidr.optional(), resolver: ip.optional() }).nullish(),
     litellm,
+    n8n: n8n.optional(),
     accept: z.array(accepted, 'a list').nullish(),
   },
   'a mapping with hosts and litellm',

@@ -4,7 +4,8 @@ import { quote } from '../shell.ts';
 import { journal } from '../state.ts';
 
 /**
- * Files that are no longer as a run's steps left them, by path; `null`: what the run kept is gone.
+ * Files that are neither as a run's steps left them nor as they found them (taken back already), by path; `null`: what the run kept is
+ * gone. `steps`: of each file, the places of all the steps that touched it.
  *
  *   same /opt/n8n/.env
  *   changed /etc/cron.d/health
@@ -12,7 +13,7 @@ import { journal } from '../state.ts';
 export const changedSince = (
   at: HostName,
   run: string,
-  steps: readonly (readonly [n: number, path: string])[],
+  steps: readonly (readonly [path: string, places: readonly number[]])[],
 ): Probe<readonly string[] | null> => ({
   key: `journal/${run}`,
   question: {
@@ -21,8 +22,9 @@ export const changedSince = (
     sudo: true,
     script: [
       `cd ${quote(journal(run))} 2>/dev/null || { echo gone; exit; }`,
-      'f() { now=absent; if [ -e "$2" ]; then now=$(sha256sum <"$2" | cut -c1-64); fi; w=changed; if [ "$now" = "$(cat "$1.after")" ]; then w=same; fi; echo "$w $2"; }',
-      ...steps.map(([n, path]) => `f ${n} ${quote(path)}`),
+      'h() { if [ -e "$1" ]; then sha256sum <"$1" | cut -c1-64; else echo absent; fi; }',
+      'f() { p=$1; shift; now=$(h "$p"); w=changed; for n in "$@"; do if [ "$now" = "$(cat "$n.after" 2>/dev/null)" ] || { [ -e "$n" ] && [ "$now" = "$(h "$n")" ]; } || { [ -e "$n.absent" ] && [ "$now" = absent ]; }; then w=same; fi; done; echo "$w $p"; }',
+      ...steps.map(([path, places]) => `f ${quote(path)} ${places.join(' ')}`),
     ].join('\n'),
   },
   read: (answer) => {

@@ -1,6 +1,7 @@
 import { type Probe, Unreadable } from '../evidence.ts';
 import type { Fabric, Litellm, SecretName } from '../fabric.ts';
 import { baseUrl, envPath } from '../services/litellm.ts';
+import { type Deployment, priceOf } from '../services/prices.ts';
 import { quote } from '../shell.ts';
 import { curl, described, type Reached, reached } from './http.ts';
 
@@ -53,6 +54,42 @@ export const modelsAddedInUi = (fabric: Fabric): Probe<readonly string[]> => {
       }),
   };
 };
+
+/**
+ * What LiteLLM runs, with its own prices: `{"data":[{"model_name":"sonar","litellm_params":{"model":"perplexity/sonar-pro",…},
+ * "model_info":{"id":"…","input_cost_per_token":3e-06,"search_context_cost_per_query":{"search_context_size_low":0.006,…},…}}]}`. An alias
+ * is a second row of the same id.
+ */
+export const deployments = (fabric: Fabric): Probe<readonly Deployment[]> => {
+  const asked = getWithKey(fabric, '/model/info');
+  return {
+    ...asked,
+    read: (answer, at) => {
+      const rows = list(asked.read(answer, at)).flatMap((one): readonly Deployment[] => {
+        const [params, info] = [record(record(one)['litellm_params']), record(record(one)['model_info'])];
+        const [name] = text(one, 'model_name');
+        const model = params['model'];
+        if (name === undefined || typeof model !== 'string') return [];
+        const plugins = JSON.stringify(params['extra_body'] ?? null);
+        const searches = params['web_search_options'] !== undefined || /"id":"web"|web_search/.test(plugins);
+        return [
+          {
+            name,
+            id: typeof info['id'] === 'string' ? info['id'] : '',
+            model,
+            apiBase: typeof params['api_base'] === 'string' ? params['api_base'] : null,
+            price: priceOf(model, info, searches),
+            spared: info['disable_background_health_check'] === true,
+            maxTokens: typeof info['health_check_max_tokens'] === 'number' ? info['health_check_max_tokens'] : null,
+          },
+        ];
+      });
+      return rows.filter(({ id }, n) => id === '' || rows.findIndex((other) => other.id === id) === n);
+    },
+  };
+};
+export const record = (value: unknown): Readonly<Record<string, unknown>> =>
+  typeof value === 'object' && value !== null ? Object.fromEntries(Object.entries(value)) : {};
 
 const list = (reply: Reached): readonly unknown[] => {
   if (typeof reply === 'string' || reply.status !== 200) throw new Unreadable(described(reply));

@@ -23,6 +23,7 @@ export const diagnosis = (report: Report, paint: ChalkInstance, verbose: boolean
       ...followers(echoes.get(result.id) ?? [], paint),
     ]),
     ...reportLines({ at: report.at, results: rest }, paint, verbose),
+    ...rest.flatMap(({ id }) => followers(echoes.get(id) ?? [], paint)),
     countsLine(report, paint),
     ...mendable(report),
     '',

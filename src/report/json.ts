@@ -23,28 +23,31 @@ export const reportJson = (report: Report) => ({
   schema: 'fabric.report/1',
   at: new Date(report.at * 1000).toISOString(),
   summary: summary(report),
-  results: report.results.map((result) => ({
-    id: result.id,
-    check: result.check.id,
-    rex: result.check.rex ?? [],
-    title: result.check.title,
-    subject: result.subject,
-    status: result.status,
-    blockedBy: result.status === 'blocked' ? result.by : null,
-    ...(result.status === 'accepted' ? { accepted: { reason: result.reason, until: result.until } } : {}),
-    lost: 'lost' in result ? result.lost.map(({ lost, why }) => ({ lost, why: visible(why) })) : [],
-    findings:
-      'findings' in result
-        ? result.findings.map(({ severity, saw, want, advice, fix, reproduce }) => ({
-            severity,
-            saw: visible(saw),
-            want: visible(want),
-            advice: visible(advice),
-            fix: fix ?? null,
-            reproduce: reproduce ?? null,
-          }))
-        : [],
-  })),
+  results: report.results.map(resultJson),
+});
+
+/** One of its results. */
+export const resultJson = (result: Result) => ({
+  id: result.id,
+  check: result.check.id,
+  rex: result.check.rex ?? [],
+  title: result.check.title,
+  subject: result.subject,
+  status: result.status,
+  blockedBy: result.status === 'blocked' ? result.by : null,
+  ...(result.status === 'accepted' ? { accepted: { reason: result.reason, until: result.until } } : {}),
+  lost: 'lost' in result ? result.lost.map(({ lost, why }) => ({ lost, why: visible(why) })) : [],
+  findings:
+    'findings' in result
+      ? result.findings.map(({ severity, saw, want, advice, fix, reproduce }) => ({
+          severity,
+          saw: visible(saw),
+          want: visible(want),
+          advice: visible(advice),
+          fix: fix ?? null,
+          reproduce: reproduce ?? null,
+        }))
+      : [],
 });
 
 /** 1 findings at or above `failOn`; else 4 where only a login is missing, 3 where something could not be known; else 0. */

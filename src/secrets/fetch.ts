@@ -5,10 +5,13 @@ import type { SecretName, SecretSource } from '../fabric.ts';
 import { type Keyring, RUN_KEY, Secret } from '../secret.ts';
 import { fromEnv } from './env.ts';
 import { fromFile } from './file.ts';
-import type { Fetched, Missing } from './source.ts';
+import { type Fetched, type Missing, sourceText, type World } from './source.ts';
 
-/** A secret that was had, or why it was not. */
-export type Had = { readonly secret: Secret } | Missing;
+/** A secret that was had, with the second since 1970 at which its store says it expires; or why it was not. */
+export type Had = { readonly secret: Secret; readonly expiry?: number } | Missing;
+
+/** How many programs and requests at once: a gpg or an az each is no small thing. */
+const AT_ONCE = 6;
 
 /** A run that needs no secret still has its own random key, for fingerprints. */
 export const runKey = (): Keyring => new Map([[RUN_KEY.secret, new Secret(RUN_KEY.secret, randomBytes(32).toString('hex'))]]);
@@ -32,37 +35,74 @@ export const fetchSecrets = async (sources: ReadonlyMap<SecretName, SecretSource
 export const knownSecrets = async (sources: ReadonlyMap<SecretName, SecretSource>, env: NodeJS.ProcessEnv): Promise<Keyring> =>
   keyringOf(await askAll(sources, env));
 
-/** Every secret as its source has it, or why it is missing. */
+/** Every secret as its source has it, or why it is missing: for those who also ask when it expires. */
 export const askAll = async (
   sources: ReadonlyMap<SecretName, SecretSource>,
   env: NodeJS.ProcessEnv,
-): Promise<ReadonlyMap<SecretName, Had>> =>
-  new Map(
-    await Promise.all(
-      [...sources].map(async ([name, source]): Promise<readonly [SecretName, Had]> => {
-        const said = checked(await fetchOne(source, env));
-        return [name, 'missing' in said ? said : { secret: new Secret(name, said.value) }];
-      }),
-    ),
-  );
+  seconds = 30,
+): Promise<ReadonlyMap<SecretName, Had>> => {
+  const world = worldOf(sources.values(), env, seconds);
+  const waiting = [...sources];
+  const had = new Map<SecretName, Had>();
+  const work = async (): Promise<void> => {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+      const [name, source] = next;
+      const said = carried(source, named(source, await fetchOne(source, world, env)));
+      had.set(
+        name,
+        'missing' in said ? said : { secret: new Secret(name, said.value), ...(said.expiry === undefined ? {} : { expiry: said.expiry }) },
+      );
+    }
+  };
+  await Promise.all(Array.from({ length: AT_ONCE }, work));
+  return new Map([...sources.keys()].flatMap((name) => [...had].filter(([one]) => one === name)));
+};
+
+/** The environment of the programs of stores holds none of the secrets that fabric.yaml takes from it. */
+export const worldOf = (sources: Iterable<SecretSource>, env: NodeJS.ProcessEnv, seconds = 30): World => {
+  const hidden = new Set([...sources].flatMap((source) => (source.from === 'env' ? [source.name] : [])));
+  return {
+    env: Object.fromEntries(Object.entries(env).filter(([name]) => !hidden.has(name))),
+    seconds,
+    tokens: new Map(),
+  };
+};
 
 export const keyringOf = (had: ReadonlyMap<SecretName, Had>): Keyring =>
   new Map([...runKey(), ...[...had].flatMap(([name, said]) => ('secret' in said ? [[name, said.secret] as const] : []))]);
 
-const fetchOne = (source: SecretSource, env: NodeJS.ProcessEnv): Fetched | Promise<Fetched> => {
+const fetchOne = async (source: SecretSource, world: World, env: NodeJS.ProcessEnv): Promise<Fetched> => {
   switch (source.from) {
     case 'env':
       return fromEnv(source.name, env);
     case 'file':
       return fromFile(source.path, env['HOME']);
+    // What follows is loaded where it is used: the start of every command would pay for it.
+    case 'pass':
+      return (await import('./pass.ts')).fetchPass(source, world);
+    case 'sops':
+      return (await import('./sops.ts')).fetchSops(source, world);
+    case 'op':
+      return (await import('./op.ts')).fetchOp(source, world);
+    case 'azure':
+      return (await import('./azure.ts')).fetchAzure(source, world);
+    case 'vault':
+      return (await import('./vault.ts')).fetchVault(source, world);
+    case 'command':
+      return (await import('./command.ts')).fetchCommand(source, world);
     default:
       return source satisfies never;
   }
 };
 
+/** Why there is none, with where it was looked for: what env and file say names that by itself. */
+const named = (source: SecretSource, said: Fetched): Fetched =>
+  'missing' in said && source.from !== 'env' && source.from !== 'file'
+    ? { ...said, missing: `${sourceText(source)}: ${said.missing}` }
+    : said;
+
 /** What .env could not carry is refused here, before anything is asked of a host. */
-const checked = (said: Fetched): Fetched => {
-  if ('missing' in said) return said;
-  const why = uncarried(said.value);
-  return why === null ? said : { missing: why };
+const carried = (source: SecretSource, said: Fetched): Fetched => {
+  const why = 'missing' in said ? null : uncarried(said.value);
+  return why === null ? said : { missing: `${sourceText(source)}: ${why}` };
 };

@@ -1,26 +1,32 @@
-import { open, readFile, realpath, rename, rm } from 'node:fs/promises';
+import { open, realpath, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Secret } from '../secret.ts';
-import type { Fetched, Stored } from './source.ts';
+import { type Fetched, type Stored, textOf } from './source.ts';
 
 const WHY: ReadonlyMap<string, string> = new Map([
   ['ENOENT', 'does not exist'],
   ['EACCES', 'may not be read by you'],
   ['EISDIR', 'is a folder'],
+  ['ENOTDIR', 'does not exist'],
 ]);
-
 const codeOf = (error: unknown): string => (typeof error === 'object' && error !== null && 'code' in error ? String(error.code) : '');
 
 /** `~/` is the home folder, which cron may not have. */
-const atHome = (path: string, home: string | undefined): string =>
+export const atHome = (path: string, home: string | undefined): string =>
   path.startsWith('~/') && home !== undefined ? join(home, path.slice(2)) : path;
 
 /** `file:PATH`: the file's text without its final new line. */
 export const fromFile = async (path: string, home: string | undefined): Promise<Fetched> => {
   if (path.startsWith('~/') && home === undefined) return { missing: `${path}: HOME is not set` };
   try {
-    const text = await readFile(atHome(path, home), 'utf8');
-    return { value: text.replace(/\r?\n$/, '') };
+    const file = await open(atHome(path, home));
+    try {
+      if ((await file.stat()).size > 1024 * 1024) return { missing: `${path} is longer than 1 MiB` };
+      const text = textOf(await file.readFile());
+      return text === null ? { missing: `${path} is not text (UTF-8)` } : { value: text.replace(/\r?\n$/, '') };
+    } finally {
+      await file.close();
+    }
   } catch (error) {
     return { missing: `${path} ${WHY.get(codeOf(error)) ?? `cannot be read: ${String(error)}`}` };
   }
@@ -44,6 +50,7 @@ export const toFile = async (path: string, value: Secret, home: string | undefin
     return { stored: true };
   } catch (error) {
     await rm(part, { force: true }).catch(() => {});
-    return { missing: `${path} cannot be written (${codeOf(error) === 'ENOENT' ? 'its folder does not exist' : codeOf(error)})` };
+    const code = codeOf(error);
+    return { missing: `${path} cannot be written (${code === 'ENOENT' ? 'its folder does not exist' : code})` };
   }
 };

@@ -42,13 +42,16 @@ export const clientUrl = ({ hosts, litellm: { host, listen } }: Fabric, tailnetA
  * config.yaml as LiteLLM reads it, without any secret: keys stand as `os.environ/NAME`. `config:` of fabric.yaml is merged
  * in: mappings key by key, lists appended, anything else replaced.
  */
-export const renderConfig = ({ backends, aliases, masterKey, config }: Litellm): string => {
+export const renderConfig = (litellm: Litellm): string => HEADER + writeYaml(configOf(litellm));
+
+/** The same as values. */
+export const configOf = ({ backends, aliases, masterKey, config }: Litellm): JsonObject => {
   const ours: JsonObject = {
     model_list: backends.flatMap((backend) => backend.models.map((model) => entry(backend, model))),
     ...(aliases.size === 0 ? {} : { router_settings: { model_group_alias: Object.fromEntries(aliases) } }),
     ...(masterKey === null ? {} : { general_settings: { master_key: `os.environ/${masterKey}` } }),
   };
-  return HEADER + writeYaml(merge(ours, config));
+  return merge(ours, config);
 };
 
 /** One entry of model_list. */
@@ -82,7 +85,8 @@ const provider = ({ kind, url, key }: Backend, id: string): JsonObject => {
   }
 };
 
-const isMapping = (value: Json | undefined): value is JsonObject => typeof value === 'object' && value !== null && !Array.isArray(value);
+export const isMapping = (value: Json | undefined): value is JsonObject =>
+  typeof value === 'object' && value !== null && !Array.isArray(value);
 
 const merge = (ours: JsonObject, theirs: JsonObject): JsonObject => {
   const merged: { [key: string]: Json } = { ...ours };
@@ -172,3 +176,17 @@ export const ENV_OWNER = 'root:root';
 /** firewalld's rich rule that lets one network in. */
 export const richRule = (network: Cidr, port: number): string =>
   `rule family="ipv${parseNetwork(network).family}" source address="${network}" port port="${port}" protocol="tcp" accept`;
+
+/** The models of config.yaml as rendered that somebody else runs, as LiteLLM names them: `openrouter/anthropic/claude-sonnet-4.5`. Sorted. */
+export const modelsElsewhere = (litellm: Litellm): readonly string[] => {
+  const paid = litellm.backends
+    .filter(({ cost }) => cost === 'paid')
+    .flatMap((backend) => backend.models.map((model) => entry(backend, model)));
+  const extra = Array.isArray(litellm.config['model_list']) ? litellm.config['model_list'] : [];
+  const names = [...paid, ...extra].flatMap((one: Json) => {
+    const params = isMapping(one) ? one['litellm_params'] : undefined;
+    const model = isMapping(params) ? params['model'] : undefined;
+    return typeof model === 'string' ? [model] : [];
+  });
+  return [...new Set(names)].sort();
+};

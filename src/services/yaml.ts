@@ -1,6 +1,6 @@
 // YAML as LiteLLM reads it: with PyYAML, which is YAML 1.1 with words of its own (resolver.py). A plain `yes` is true there,
 // `12:30` is 750, `1e-7` is a text, while `y` is a text too.
-import { Document, parseDocument, type Tags, visit } from 'yaml';
+import { Document, type LineCounter, parseDocument, type Tags, visit } from 'yaml';
 import type { Json, JsonObject } from '../fabric.ts';
 
 const TRUE = /^(?:yes|Yes|YES|true|True|TRUE|on|On|ON)$/;
@@ -52,6 +52,17 @@ export const writeYaml = (value: JsonObject): string =>
   documentText(
     new Document(value, { aliasDuplicateObjects: false, version: '1.1', customTags: (tags) => asPyYaml(without('merge', tags)) }),
   );
+
+/** A document whose nodes have places and whose values are PyYAML's. A date is a Date there, as it is no text to PyYAML. */
+export const pyYamlDocument = (text: string, lineCounter: LineCounter) =>
+  parseDocument(text, {
+    version: '1.1',
+    merge: true,
+    lineCounter,
+    customTags: (tags) => asPyYaml(without('binary|set|omap|pairs', tags)),
+    prettyErrors: false,
+    logLevel: 'error',
+  });
 
 /** Values nested deeper, or more of them, are no configuration. */
 const DEEPEST = 40;

@@ -1,10 +1,11 @@
 // A simulated host: a scratch folder as its file system, simulators for what needs root or Linux, and an SSH server in front.
-import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileCommands } from './files.ts';
 import { firewalld } from './firewalld.ts';
-import { backend } from './models.ts';
+import { backend, openRouter } from './models.ts';
+import { nginx } from './n8n.ts';
 import { type Listening, simulatedNetwork } from './network.ts';
 import { podman, type Running } from './podman.ts';
 import { type Command, openShell, type Shell } from './shell.ts';
@@ -30,6 +31,8 @@ const FILES: Readonly<Record<string, string>> = {
   'etc/systemd/system/firewalld.service': '[Service]\nExecStart=/usr/sbin/firewalld\n',
   'etc/containers/systemd/users/.keep': '',
   'run/.keep': '',
+  'usr/local/bin/.keep': '',
+  'var/spool/.keep': '',
   'var/lib/.keep': '',
 };
 
@@ -38,6 +41,10 @@ const scratchFolder = (): string => {
   const base = realpathSync(tmpdir());
   return mkdtempSync(join(/^[\w./-]+$/.test(base) ? base : '/tmp', 'fabric-demo-'));
 };
+
+/** `hosts:` of a fabric.yaml with the simulated host. */
+export const hostsYaml = ({ port, hostKey, identity, user }: Login): string =>
+  `hosts:\n  akira: { address: 127.0.0.1, port: ${port}, user: ${user}, client: ssh2, hostKey: "${hostKey}", identity: ${identity} }\n`;
 
 export interface Wishes {
   /** What its resolver knows. */
@@ -66,13 +73,22 @@ export const startHost = async ({ names = new Map(), patience = 1000, beginning 
   closers.push(network.close);
   const firewall = firewalld();
   const containers = podman(root, network, firewall, patience);
-  const units = systemd(root, containers, (unit) => {
+  const units = systemd(root, containers, (unit, [program = '']) => {
     if (unit === 'firewalld.service') {
       firewall.start();
       return Promise.resolve(playing(async () => firewall.stop()));
     }
-    if (unit !== 'vllm.service') return undefined;
-    return startVllm();
+    if (unit === 'nginx.service') return network.listen('host', '0.0.0.0', 80, nginx(network)).then(({ close }) => playing(close));
+    if (unit === 'vllm.service') return startVllm();
+    if (!existsSync(join(root, program))) return undefined;
+    // A script of somebody's, run as the host's shell runs it.
+    return Promise.resolve({
+      exited: shell.run(program, '', 'root').then(
+        ({ code }) => code,
+        () => 1,
+      ),
+      stop: async () => {},
+    });
   });
   closers.push(units.close);
   const startVllm = async (): Promise<Running> => {
@@ -88,6 +104,7 @@ export const startHost = async ({ names = new Map(), patience = 1000, beginning 
       ...network.commands,
       ['firewall-cmd', firewall.command],
       ['podman', containers.command],
+      ['nsenter', containers.nsenter],
       ['systemctl', units.systemctl],
       ['journalctl', units.journalctl],
     ]),
@@ -97,6 +114,10 @@ export const startHost = async ({ names = new Map(), patience = 1000, beginning 
   closers.push(server.close);
   // A neighbour on the tailnet, for whoever knows its name.
   await network.listen('elsewhere', '0.0.0.0', 11434, backend(['llama3:8b']));
+  // OpenRouter, twice: with credits for 8,000 tokens left.
+  await network.listen('elsewhere', '0.0.0.0', 8090, openRouter(['anthropic/claude-sonnet-4.5'], 8000));
+  // And with credits for 2,666 tokens left.
+  await network.listen('elsewhere', '0.0.0.0', 8443, openRouter(['anthropic/claude-sonnet-4.5', 'perplexity/sonar-pro'], 2666));
   for (const unit of ['firewalld', 'vllm']) await shell.run(`systemctl start ${unit}`, '');
   return { scratch, login: server.login, run: shell.run, close };
 };

@@ -1,14 +1,17 @@
-// `make demo`: the main job against a simulated host, with fabric's real commands. Ends with 0 when each did what it should.
+// `make demo`: the tour, against a simulated host, with fabric's real commands: the main job, then the incidents that fabric was made from.
+// Ends with 0 when each did what it should.
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
 import { type Host, startHost } from './host.ts';
-import { runbook, UNTIL_ALIVE } from './runbook.ts';
+import { n8nRunbook, UNTIL_N8N, VISIT } from './n8n.ts';
+import { poller, runbook, UNTIL_ALIVE } from './runbook.ts';
 
 const FABRIC = join(import.meta.dirname, '../../bin/fabric.js');
 const KEY = `sk-demo-${randomBytes(12).toString('hex')}`;
+const OPENROUTER_KEY = `sk-or-demo-${randomBytes(12).toString('hex')}`;
 /** What a runbook's LiteLLM has against it. */
 const RED = [
   'litellm/unit-active',
@@ -17,7 +20,11 @@ const RED = [
   'litellm/config-drift',
   'litellm/env-private',
   'litellm/exposure',
+  'litellm/env-complete',
 ];
+
+/** What happened to it later. */
+const INCIDENTS = ['litellm/config-drift', 'litellm/openrouter-max-tokens', 'litellm/paid-health-checks', 'n8n/proxy-hops'];
 
 const terminal = process.stdout.isTTY && !process.env['NO_COLOR'];
 const say = (text = ''): void => {
@@ -56,7 +63,7 @@ const fabric = async (
   args: readonly string[],
   shown = (out: string): string => out,
 ): Promise<{ readonly code: number; readonly out: string }> => {
-  say(`\n${bold(`$ fabric ${args.join(' ')}`)}`);
+  say(`\n${bold(`$ fabric ${args.map((arg) => (/\s/.test(arg) ? `'${arg}'` : arg)).join(' ')}`)}`);
   const child = spawn(process.execPath, [FABRIC, ...args], {
     cwd: folder,
     stdio: ['ignore', 'pipe', 'inherit'],
@@ -66,6 +73,7 @@ const fabric = async (
       HOME: folder,
       TERM: process.env['TERM'],
       LITELLM_MASTER_KEY: KEY,
+      OPENROUTER_API_KEY: OPENROUTER_KEY,
       ...(terminal ? { FORCE_COLOR: '1' } : { NO_COLOR: '1' }),
     },
   });
@@ -100,6 +108,7 @@ litellm:
   image: ghcr.io/berriai/litellm:v1.109.1
   secrets:
     LITELLM_MASTER_KEY: env:LITELLM_MASTER_KEY
+    OPENROUTER_API_KEY: env:OPENROUTER_API_KEY
   backends:
     vllm:
       kind: vllm
@@ -114,25 +123,65 @@ litellm:
       models:
         - id: llama3:8b
           alias: wintermute/llama3
+    openrouter:
+      kind: openrouter
+      url: http://openrouter:8090 # a stand-in
+      key: OPENROUTER_API_KEY
+      models:
+        - id: anthropic/claude-sonnet-4.5
+          alias: claude
   aliases:
     default: akira/qwen2.5-7b
+n8n:
+  host: akira
+  container: n8n
+  unit: n8n.service
+  env_file: /opt/n8n/.env
+  url: https://n8n.example.net
+  proxies: [nginx]
 `;
+
+/** Red in a report, by check, each once and in order. */
+const red = (out: string): string => [...new Set([...out.matchAll(/^✗ (\S+)@/gm)].map(([, id]) => id ?? ''))].sort().join(' ');
+
+/** Root's shell: what befell REX-36, REX-37 and REX-38, each as its post-mortem has it. */
+const incidents = `set -e
+# Somebody watches LiteLLM by a timer that asks /health.
+${poller(KEY)}
+# Somebody takes max_tokens out of config.yaml by hand, and a client asks for a completion.
+sed -i '/max_tokens/d' /flux/apps/litellm/config.yaml; systemctl restart litellm
+${UNTIL_ALIVE.replace('exit 0', 'break').replace('; exit 1', '')}
+curl -s -o /dev/null -H 'Authorization: Bearer ${KEY}' -H 'Content-Type: application/json' -d '{"model":"claude","messages":[]}' http://127.0.0.1:4000/v1/chat/completions
+# n8n is set up anew, and N8N_PROXY_HOPS is forgotten.
+sed -i '/N8N_PROXY_HOPS/d' /opt/n8n/.env; systemctl restart n8n
+${UNTIL_N8N}
+${VISIT}`;
 
 const demo = async (): Promise<void> => {
   const started = Date.now();
   const host = await startHost({
-    names: new Map([['wintermute', '100.64.0.20']]),
+    names: new Map([
+      ['wintermute', '100.64.0.20'],
+      ['openrouter', '100.64.0.20'],
+    ]),
     beginning: (how) => {
       close = how;
     },
   });
   say(bold('# A homelab inside this one process; nothing of your machine is changed'));
-  say('simulated  sudo, systemd, podman, firewalld and the network of a host called akira; LiteLLM, vLLM and Ollama are stand-ins');
+  say(
+    'simulated  sudo, systemd, podman, firewalld and the network of a host called akira; LiteLLM, n8n, nginx and the models are stand-ins',
+  );
   say('real       fabric, its SSH connection, the scripts it sends (your own sh runs them), files, HTTP and DNS: on 127.0.0.1 alone');
   say('           `sudo make lab-demo` shows it on a real host, with the real LiteLLM (Debian or Ubuntu)');
 
-  const ready = await host.run('sh -s', `${runbook(KEY)}\n${UNTIL_ALIVE}`, 'root');
-  expected(ready.code === 0, `the simulated host to get ready, and it says: ${ready.err}`);
+  const asRoot = async (script: string, what: string): Promise<void> => {
+    const { code, err } = await host.run('sh -s', script, 'root');
+    await unlessInterrupted();
+    expected(code === 0, `${what}, and the simulated host says: ${err}`);
+  };
+  const hops = 'echo N8N_PROXY_HOPS=1 >>/opt/n8n/.env; systemctl restart n8n';
+  await asRoot(`${runbook(KEY)}\n${n8nRunbook()}\n${hops}\n${UNTIL_N8N}\n${UNTIL_ALIVE}`, 'the simulated host to get ready');
   const folder = join(host.scratch, 'operator');
   mkdirSync(folder);
   writeFileSync(join(folder, 'fabric.yaml'), yaml(host.login));
@@ -140,9 +189,8 @@ const demo = async (): Promise<void> => {
   process.stdout.write(yaml(host.login));
 
   say(`\n${bold('# 1. akira runs LiteLLM, set up by hand from a runbook. Is it as declared?')}`);
-  const red = await fabric(folder, ['validate']);
-  const failed = [...red.out.matchAll(/^✗ (\S+)@/gm)].map(([, id]) => id ?? '');
-  expected(red.code === 1 && String([...new Set(failed)].sort()) === String([...RED].sort()), `red for ${RED.join(', ')}`);
+  const before = await fabric(folder, ['validate']);
+  expected(before.code === 1 && red(before.out) === RED.toSorted().join(' '), `red for ${RED.join(', ')}`);
 
   say(`\n${bold('# 2. What would fabric change? Nothing is touched yet.')}`);
   const plan = await fabric(folder, ['deploy', 'litellm', '--dry-run']);
@@ -156,13 +204,32 @@ const demo = async (): Promise<void> => {
   );
   expected(done.code === 0 && done.out.includes('LiteLLM is deployed on akira: release 1'), 'a deployment');
 
-  say(`\n${bold('# 4. And now?')}`);
+  say(`\n${bold('# 4. And now? Once more: what is so already is left alone.')}`);
   const green = await fabric(folder, ['validate']);
   expected(green.code === 0 && /^\d+ pass$/m.test(green.out), 'green');
-
-  say(`\n${bold('# 5. Once more: what is so already is left alone.')}`);
   const again = await fabric(folder, ['deploy', 'litellm', '--yes']);
   expected(again.code === 0 && again.out.includes('akira: nothing to change'), 'nothing to change');
+
+  say(
+    `\n${bold('# 5. Time passes. A timer asks LiteLLM how it is, somebody edits config.yaml by hand, n8n is set up anew: three post-mortems.')}`,
+  );
+  await asRoot(incidents, 'the incidents to happen');
+  const ill = await fabric(folder, ['doctor']);
+  expected(ill.code === 1 && red(ill.out) === INCIDENTS.join(' '), `red for ${INCIDENTS.join(', ')}`);
+
+  say(`\n${bold('# 6. What does somebody know about that? Paste the error.')}`);
+  const known = await fabric(folder, ['explain', '402 This request requires more credits, or fewer max_tokens']);
+  expected(known.code === 0 && known.out.startsWith('REX-37'), 'REX-37');
+
+  say(
+    `\n${bold('# 7. One plan for all that needs no judgement of yours, gated by the same checks, with a way back (fabric fix --undo).')}`,
+  );
+  const fixed = await fabric(folder, ['fix', '--all', '--yes']);
+  expected(fixed.code === 0 && fixed.out.includes('Plan to fix this on akira'), 'a fix');
+
+  say(`\n${bold('# 8. And now?')}`);
+  const well = await fabric(folder, ['doctor']);
+  expected(well.code === 0 && /^\d+ pass$/m.test(well.out), 'green');
   say(`\n${bold(`# Done in ${((Date.now() - started) / 1000).toFixed(1)} s; all of it is cleared away. Your own host: README.md.`)}`);
 };
 

@@ -42,6 +42,8 @@ export interface Network {
   /** Makes what listens in a container answer on a port of the host too. */
   publish(port: number): Listening;
   get(from: Where, url: string, ask: Ask): Promise<Reply | Nothing>;
+  /** curl, run somewhere: the command of that name is the host's. */
+  curl(from: Where, call: Call): Promise<Said>;
   close(): Promise<void>;
 }
 
@@ -105,7 +107,7 @@ export const simulatedNetwork = async (root: string, names: ReadonlyMap<string, 
     });
   };
 
-  const curl = async (call: Call): Promise<Said> => {
+  const curl = async (from: Where, call: Call): Promise<Said> => {
     let [url, out, format, seconds] = ['', '', '', 300];
     let body: string | undefined;
     let [fail, loud] = [false, false];
@@ -121,13 +123,13 @@ export const simulatedNetwork = async (root: string, names: ReadonlyMap<string, 
         const value = args.shift() ?? '';
         for (const line of (value === '@-' ? call.stdin : value).split('\n').filter(Boolean))
           headers[line.slice(0, line.indexOf(':')).toLowerCase()] = line.slice(line.indexOf(':') + 1).trim();
-      } else if (/^-[qsSf]+$/.test(arg)) {
+      } else if (/^-[qsSfk]+$/.test(arg)) {
         fail ||= arg.includes('f');
         loud ||= arg.includes('S');
       } else if (arg.startsWith('http://')) url = arg;
       else return unknownUse('curl', call);
     }
-    const reply = await get('host', url, {
+    const reply = await get(from, url, {
       method: body === undefined ? 'GET' : 'POST',
       headers,
       seconds,
@@ -169,7 +171,7 @@ export const simulatedNetwork = async (root: string, names: ReadonlyMap<string, 
   };
   return {
     commands: new Map<string, (call: Call) => Said | Promise<Said>>([
-      ['curl', curl],
+      ['curl', (call) => curl('host', call)],
       ['ss', ss],
       ['ip', ip],
       ['getent', getent],
@@ -193,6 +195,7 @@ export const simulatedNetwork = async (root: string, names: ReadonlyMap<string, 
       return { close: async () => leave() };
     },
     get,
+    curl,
     close: async () => {
       await Promise.all([...closers].map((close) => close()));
       await new Promise<void>((resolve) => dns.close(() => resolve()));

@@ -55,7 +55,7 @@ const POSIX = ['awk', 'basename', 'cat', 'chmod', 'cmp', 'cp', 'cut', 'date', 'd
   'mkfifo', 'mktemp', 'mv', 'printf', 'rm', 'rmdir', 'sed', 'sh', 'sleep', 'sort', 'sync', 'tail', 'touch', 'tr', 'wc'];
 
 /** The folders of the host that scripts name: they lie under the scratch root. */
-const FOLDERS = /(?<![\w./$%@~)\]*-])\/(?=(?:flux|etc|usr|sbin|opt|root|run|var\/lib)(?:[/:;'"\s)]|$))/g;
+const FOLDERS = /(?<![\w./$%@~)\]*-])\/(?=(?:flux|etc|usr|sbin|opt|proc|root|run|var\/(?:lib|spool))(?:[/:;'"\s)]|$))/g;
 
 /** Shims that need no answer of this process, as short shell scripts. */
 const SCRIPTS: Readonly<Record<string, string>> = {

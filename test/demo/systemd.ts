@@ -1,4 +1,4 @@
-// systemd: units of /etc/systemd/system, and those that Quadlets become; journalctl. It starts what the stand-ins can play.
+// systemd: units of /etc/systemd/system, timers among them, and those that Quadlets become; journalctl. It starts what the stand-ins can play.
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import type { Podman, Running } from './podman.ts';
@@ -11,6 +11,8 @@ interface Definition {
   readonly generated: boolean;
   readonly text: string;
   readonly restart: boolean;
+  /** As ExecStart has it; empty for a timer. */
+  readonly command: string;
   /** Milliseconds before it is started again. */
   readonly pause: number;
   start(log: (line: string) => void): Promise<Running>;
@@ -24,7 +26,7 @@ interface Unit {
   since: number;
   running: Running | undefined;
   again: NodeJS.Timeout | undefined;
-  readonly log: string[];
+  readonly log: { readonly at: number; readonly line: string }[];
 }
 export interface Systemd {
   readonly systemctl: Command;
@@ -35,7 +37,7 @@ export interface Systemd {
 export type Player = (unit: string, command: readonly string[]) => Promise<Running> | undefined;
 
 const ETC = 'etc/systemd/system';
-const WANTS = `${ETC}/multi-user.target.wants`;
+const wantsOf = (name: string): string => `${ETC}/${name.endsWith('.timer') ? 'timers' : 'multi-user'}.target.wants`;
 const QUADLETS = 'etc/containers/systemd';
 
 /** Every value that a key of a unit file has. */
@@ -43,10 +45,22 @@ const values = (text: string, key: string): readonly string[] =>
   text.split('\n').flatMap((line) => (line.startsWith(`${key}=`) ? [line.slice(key.length + 1)] : []));
 const pauseOf = (text: string): number => Number(values(text, 'RestartSec')[0] ?? 0.1) * 1000;
 
+/** Properties that some units have. */
+const OF_SOME = ['Unit', 'TimersMonotonic', 'TimersCalendar', 'ExecStart'];
+/** Its paths as this machine has them: scripts look there. What is printed in the end has the host's own again. */
+const execution = (root: string, command: string): string =>
+  `{ path=${command.split(' ')[0]} ; argv[]=${command.replaceAll(/(?<=^| )\/(?=usr\/|opt\/|etc\/)/g, `${root}/`)} ; ignore_errors=no ; start_time=[n/a] ; stop_time=[n/a] ; pid=0 ; code=(null) ; status=0/0 }`;
+const timed = (name: string, text: string): Readonly<Record<string, string>> => {
+  const each = ['OnUnitInactive', 'OnUnitActive', 'OnBoot', 'OnActive'].flatMap((key) =>
+    values(text, `${key}Sec`).map((value) => `{ ${key}USec=${value} ; next_elapse=1h }`),
+  );
+  return { Unit: name.replace('.timer', '.service'), ...(each.length === 0 ? {} : { TimersMonotonic: each.join('\nTimersMonotonic=') }) };
+};
+
 export const systemd = (root: string, podman: Podman, play: Player): Systemd => {
   const units = new Map<string, Unit>();
   let quadlets: ReadonlyMap<string, Definition> = new Map();
-  mkdirSync(join(root, WANTS), { recursive: true });
+  for (const name of ['one.timer', 'one.service']) mkdirSync(join(root, wantsOf(name)), { recursive: true });
 
   const unitOf = (name: string): Unit => {
     const known = units.get(name) ?? {
@@ -73,7 +87,9 @@ export const systemd = (root: string, podman: Podman, play: Player): Systemd => 
       text,
       restart: values(text, 'Restart')[0] === 'always',
       pause: pauseOf(text),
+      command: values(text, 'ExecStart')[0] ?? '',
       start: async (log) => {
+        if (name.endsWith('.timer')) return ticking(name, text);
         for (const line of values(text, 'ExecStartPre')) {
           const [program = '', ...args] = line.replace(/^-/, '').split(' ');
           if (basename(program) === 'podman') await podman.command({ args, cwd: root, stdin: '' });
@@ -97,6 +113,8 @@ export const systemd = (root: string, podman: Podman, play: Player): Systemd => 
       ...values(text, 'Volume').flatMap((volume) => ['-v', volume]),
       ...values(text, 'EnvironmentFile').flatMap((path) => ['--env-file', path]),
       ...values(text, 'Environment').flatMap((line) => ['-e', line]),
+      ...values(text, 'HealthCmd').flatMap((line) => ['--health-cmd', line]),
+      ...values(text, 'HealthInterval').flatMap((line) => ['--health-interval', line]),
       ...values(text, 'Image'),
       ...values(text, 'Exec').flatMap((line) => line.split(' ')),
     ];
@@ -106,6 +124,7 @@ export const systemd = (root: string, podman: Podman, play: Player): Systemd => 
       text,
       restart: values(text, 'Restart')[0] === 'always',
       pause: pauseOf(text),
+      command: `/usr/bin/podman run ${args.join(' ')}`,
       start: async (log) => {
         const remove = (): Promise<Said> | Said => podman.command({ args: ['rm', '-f', name], cwd: root, stdin: '' });
         await remove();
@@ -116,6 +135,32 @@ export const systemd = (root: string, podman: Podman, play: Player): Systemd => 
           return code;
         });
         return { exited: gone, stop };
+      },
+    };
+  };
+
+  /** A timer: its service is started at once, and so many seconds after it has ended. */
+  const ticking = (name: string, text: string): Running => {
+    const service = name.replace('.timer', '.service');
+    const pause = Number.parseFloat(values(text, 'OnUnitInactiveSec')[0] ?? values(text, 'OnUnitActiveSec')[0] ?? '60') * 1000;
+    let next: NodeJS.Timeout | undefined;
+    let exit = (_: number): void => {};
+    let over = false;
+    const exited = new Promise<number>((resolve) => {
+      exit = resolve;
+    });
+    const tick = async (): Promise<void> => {
+      await start(service);
+      await unitOf(service).running?.exited;
+      if (!over) next = setTimeout(() => void tick(), pause);
+    };
+    void tick();
+    return {
+      exited,
+      stop: async () => {
+        over = true;
+        clearTimeout(next);
+        exit(0);
       },
     };
   };
@@ -132,8 +177,14 @@ export const systemd = (root: string, podman: Podman, play: Player): Systemd => 
     const found = definition(name);
     if (found === undefined) return { code: 5, err: `Failed to start ${name}: Unit ${name} not found.\n` };
     clearTimeout(unit.again);
-    const running = await found.start((line) => unit.log.push(line));
-    Object.assign(unit, { active: 'active', sub: 'running', result: 'success', since: Math.floor(Date.now() / 1000), running });
+    const running = await found.start((line) => unit.log.push({ at: Date.now() / 1000, line }));
+    Object.assign(unit, {
+      active: 'active',
+      sub: name.endsWith('.timer') ? 'waiting' : 'running',
+      result: 'success',
+      since: Math.floor(Date.now() / 1000),
+      running,
+    });
     void running.exited.then((code) => {
       if (unit.running !== running) return; // stopped, or started anew, by somebody who says so himself
       unit.running = undefined;
@@ -162,12 +213,12 @@ export const systemd = (root: string, podman: Podman, play: Player): Systemd => 
     return {};
   };
 
-  const linkOf = (name: string): string => join(root, WANTS, name);
+  const linkOf = (name: string): string => join(root, wantsOf(name), name);
   const enable = (name: string): void => writeFileSync(linkOf(name), '');
   const disable = (name: string): Said => {
     if (!existsSync(linkOf(name))) return {};
     rmSync(linkOf(name));
-    return { err: `Removed '/${WANTS}/${name}'.\n` };
+    return { err: `Removed '/${wantsOf(name)}/${name}'.\n` };
   };
 
   const shown = (name: string, call: Call): Said => {
@@ -182,13 +233,19 @@ export const systemd = (root: string, podman: Podman, play: Player): Systemd => 
       FragmentPath: found?.fragment ?? '',
       UnitFileState: found === undefined ? '' : found.generated ? 'generated' : existsSync(linkOf(name)) ? 'enabled' : 'disabled',
       ActiveEnterTimestamp: unit.since === 0 ? '' : `@${unit.since}`,
+      Id: name,
+      ...(name.endsWith('.timer') ? timed(name, found?.text ?? '') : {}),
+      ...(found === undefined || found.command === '' ? {} : { ExecStart: execution(root, found.command) }),
     };
     const wanted = (call.args[call.args.indexOf('-p') + 1] ?? '').split(',');
-    const strange = wanted.filter((one) => !(one in properties));
+    const strange = wanted.filter((one) => !(one in properties) && !OF_SOME.includes(one));
     if (strange.length > 0) return unknownUse('systemctl', call);
     const bare = call.args.includes('--value');
-    return { out: wanted.map((one) => `${bare ? '' : `${one}=`}${properties[one]}\n`).join('') };
+    return { out: wanted.map((one) => (one in properties ? `${bare ? '' : `${one}=`}${properties[one]}\n` : '')).join('') };
   };
+
+  const known = (suffix: string): readonly string[] =>
+    [...units.keys()].filter((one) => one.endsWith(suffix) && definition(one) !== undefined);
 
   const systemctl = async (call: Call): Promise<Said> => {
     const words = call.args.filter((arg, n) => !arg.startsWith('-') && call.args[n - 1] !== '-p');
@@ -199,8 +256,22 @@ export const systemd = (root: string, podman: Podman, play: Player): Systemd => 
       case 'daemon-reload':
         reload();
         return {};
-      case 'show':
-        return shown(name, call);
+      case 'show': {
+        // A pattern stands for the units in memory; one paragraph a unit.
+        const named = words.slice(1).flatMap((word) => (word.startsWith('*.') ? known(word.slice(1)) : [word]));
+        if (named.length === 1 && !short.startsWith('*.')) return shown(name, call);
+        const said = named.map((one) => shown(one, call));
+        return said.find(({ code }) => code !== undefined) ?? { out: said.map(({ out }) => out ?? '').join('\n') };
+      }
+      case 'is-active':
+        return { code: unitOf(name).active === 'active' ? 0 : 3 };
+      case 'list-timers':
+        return {
+          out: `NEXT LEFT LAST PASSED UNIT ACTIVATES\n${known('.timer')
+            .filter((one) => unitOf(one).active === 'active')
+            .map((one) => `- - - - ${one} ${one.replace('.timer', '.service')}\n`)
+            .join('')}`,
+        };
       case 'cat': {
         const found = definition(name);
         return found === undefined ? { code: 1, err: `No files found for ${name}.\n` } : { out: `# ${found.fragment}\n${found.text}` };
@@ -233,14 +304,19 @@ export const systemd = (root: string, podman: Podman, play: Player): Systemd => 
   return {
     systemctl,
     journalctl: (call) => {
-      const [, name, n] = /^-u (\S+) -n (\d+) -o cat --no-pager$/.exec(call.args.join(' ')) ?? [];
-      if (name === undefined) return unknownUse('journalctl', call);
-      return {
-        out: unitOf(name)
-          .log.slice(-Number(n))
-          .map((line) => `${line}\n`)
-          .join(''),
-      };
+      const said = call.args.join(' ');
+      const [, name, n] = /^-u (\S+) -n (\d+) -o cat --no-pager$/.exec(said) ?? [];
+      if (name !== undefined)
+        return {
+          out: unitOf(name)
+            .log.slice(-Number(n))
+            .map(({ line }) => `${line}\n`)
+            .join(''),
+        };
+      const [, unit, since] = /^(?:-u (\S+)|CONTAINER_NAME=\S+) --since=@(\d+) -n \d+ -o short-unix --no-pager$/.exec(said) ?? [];
+      if (since === undefined) return unknownUse('journalctl', call);
+      const lines = (unit === undefined ? [] : unitOf(unit).log).filter(({ at }) => at >= Number(since));
+      return { out: lines.map(({ at, line }) => `${at.toFixed(6)} akira litellm[1102]: ${line}\n`).join('') || '-- No entries --\n' };
     },
     close: async () => {
       for (const name of units.keys()) await stop(name);

@@ -193,7 +193,12 @@ export const findingsOf = (json: string, id: string): string => {
 };
 
 /** With FABRIC_FIXTURES=1, keeps what one check needs of a recording as its fixture: `before` is red, `after` is green. */
-export const keepFixture = (check: CheckId, moment: 'before' | 'after', fabricText: string, recorded: string): void => {
+export const keepFixture = (
+  check: CheckId,
+  moment: 'before' | 'after' | `before-${string}`,
+  fabricText: string,
+  recorded: string,
+): void => {
   if (process.env['FABRIC_FIXTURES'] !== '1') return;
   const folder = join(FIXTURES, check, moment);
   mkdirSync(folder, { recursive: true });

@@ -14,6 +14,9 @@ export default defineCheck({
   story:
     'A host whose clock is off refuses tokens that are good and certificates that are new, and its log tells a story that fits no other log. Each symptom points elsewhere. ' +
     'The clock is compared with this machine’s, at both ends of the question: only what a slow line cannot explain counts.',
+  decides:
+    'The host’s clock against this machine’s, when the question left and when the answer came; only what the time in between cannot explain counts. From 5 s on a warning, from 60 s on a failure.',
+  sources: ['timedatectl(1)', 'RFC 6238: one-time codes live for 30 s'],
   standing: true,
   each: (fabric) =>
     askedHosts(fabric).map((host) => {

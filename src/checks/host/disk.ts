@@ -31,6 +31,9 @@ export default defineCheck({
   title: 'There is room for the next deployment',
   story:
     'A full disk shows last where it hurts: podman cannot write its database, a pull ends halfway, the log stops telling why. Each release leaves its image behind, so the store of images grows with every deployment.',
+  decides:
+    'Free bytes and files (df) where podman’s images, LiteLLM’s folder and fabric’s releases are. Too little for the next deployment is a failure: 512 MiB or 1,000 files for images, 16 MiB or 50 files for the rest. A warning from 4 GiB or 60,000 files, and from 128 MiB or 500 files, down.',
+  sources: ['df(1)', 'measured: LiteLLM’s image and what a pull needs beside it'],
   standing: true,
   each: (fabric) => {
     const { host, directory } = fabric.litellm;

@@ -17,6 +17,9 @@ export default defineCheck({
   story:
     'Rules can be read for days and be wrong: a router forwards the port, a container engine passes the zones by, an ACL of the tailnet drops a client. So hosts that must get in, ' +
     'and hosts that must not, try: reachable_from and unreachable_from of fabric.yaml, and --at. An unknown vantage is neither in nor out.',
+  decides:
+    'A connection from each declared vantage, and each of --at: HTTP 200 by the tailnet’s door for who must get in, no connection by any door for who must not. An open door in spite of that is a failure; a closed one in front of a LiteLLM that does not answer itself is unknown.',
+  sources: ['curl(1): %{http_code} and %{time_connect}'],
   each: (fabric, options) => {
     const { host, allow, listen } = fabric.litellm;
     const front = ownDoor(fabric);

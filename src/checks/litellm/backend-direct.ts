@@ -19,6 +19,12 @@ export default defineCheck({
   story:
     'Clients use LiteLLM, not vLLM directly: there are the keys, the limits and the names. vLLM and Ollama serve whoever connects, and vLLM binds 0.0.0.0 by default; ' +
     'Fedora’s FedoraWorkstation zone opens every port from 1025 up, so a backend on port 8000 answers strangers without any key.',
+  decides:
+    'Where the backend’s port is bound, who publishes it, and what each zone that an interface lands in lets in, now and after a restart; and what declared vantages get when they try. Open to strangers is a failure (a warning where the backend wants a key), open to the tailnet a warning.',
+  sources: [
+    'measured: FedoraWorkstation’s ports 1025-65535, and published ports, with firewalld’s rich rule in place',
+    'vLLM: --host defaults to 0.0.0.0',
+  ],
   each: (fabric, options) => {
     const { litellm, tailnet } = fabric;
     const { host, allow } = litellm;

@@ -11,6 +11,9 @@ export default defineCheck({
   story:
     'vLLM on the same machine, named by its tailnet name, works until the tailnet is down, MagicDNS answers late, or vLLM listens on the loopback alone: ' +
     'then LiteLLM reports a model error, and the model is fine.',
+  decides:
+    'The backend’s url names an address of LiteLLM’s own host, and its port answers on 127.0.0.1 too. A failure where the named address does not answer, else a warning.',
+  sources: ['measured: a backend on the loopback, named by the tailnet address'],
   each: (fabric) => {
     const { litellm } = fabric;
     return litellm.backends.flatMap((backend) => {
@@ -26,7 +29,7 @@ export default defineCheck({
       return [
         {
           subject: `${litellm.host}:${backend.name}`,
-          needs: [addresses, links, direct, loopback],
+          needs: [...(isIP(name) > 0 ? [] : [addresses]), links, direct, loopback],
           judge: ({ know, maybe }): readonly Finding[] => {
             const own = know(links).flatMap((link) => link.addresses);
             const named = isIP(name) > 0 ? [name] : know(addresses);

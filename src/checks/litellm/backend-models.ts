@@ -9,6 +9,9 @@ export default defineCheck({
   title: 'The backend serves the declared models',
   story:
     'vLLM serves a model under one exact name. Start it with another --served-model-name and LiteLLM’s list stays as it was, while every request to the model fails.',
+  decides:
+    'Each declared id is in the list that the backend itself gives (/v1/models), letter by letter; Ollama’s names without a tag are `:latest`.',
+  sources: ['vLLM: --served-model-name', 'Ollama: docs/openai.md'],
   each: (fabric) => {
     const { litellm } = fabric;
     return litellm.backends.map((backend) => {

@@ -12,6 +12,9 @@ export default defineCheck({
   title: 'The backend answers, from the host and from inside the container',
   story:
     'From the host and not from the container is the container’s network; from neither is the backend or the way to it. LiteLLM’s own error tells neither.',
+  decides:
+    'HTTP 200 from the backend’s /v1/models, asked from the host and from inside the container. What both lack is the backend’s or the way to it, what the container alone lacks is its network’s.',
+  sources: ['measured: a container in a network of its own, and backends on 127.0.0.1'],
   each: (fabric) => {
     const { litellm } = fabric;
     return litellm.backends.map((backend) => {

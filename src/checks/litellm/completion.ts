@@ -15,6 +15,9 @@ export default defineCheck({
   title: 'A real completion of one token comes back',
   story:
     'A backend that hangs looks healthy: it accepts connections and lists its models. Only a completion tells. Backends that cost nothing are asked each time, paid ones with --smoke.',
+  decides:
+    'One completion of one token by each name, within 30 s: HTTP 200 with choices. Backends that cost nothing always, paid ones with --smoke.',
+  sources: ['measured: a backend that accepts connections and hangs'],
   each: (fabric, { smoke }) => {
     const { litellm } = fabric;
     return asked(litellm, smoke).map(({ alias, backend }) => {

@@ -11,6 +11,9 @@ export default defineCheck({
   title: 'The files on the host are as fabric.yaml renders them, and LiteLLM has read them',
   story:
     'A file edited by hand is undone by the next deployment, or worse, is what keeps the service alive and nobody knows. And LiteLLM does not reload: an edited file says nothing about what runs.',
+  decides:
+    'Hash, mode and owner of each file on the host against what fabric.yaml renders; and LiteLLM started after the last change to any of them, .env included.',
+  sources: ['measured: LiteLLM does not reload config.yaml'],
   each: (fabric) => {
     const { host } = fabric.litellm;
     const rendered = files(fabric.litellm);
@@ -79,5 +82,5 @@ const difference = (want: string, saw: string): string => {
     hunk.lines.filter((line) => /^[-+]/.test(line)),
   );
   const shown = lines.slice(0, 3).map((line) => `${line[0]} ${line.slice(1).trim()}`);
-  return `${lines.length} lines: ${shown.join(' │ ')}${lines.length > 3 ? ' │ …' : ''}`;
+  return `${lines.length} ${lines.length === 1 ? 'line' : 'lines'}: ${shown.join(' │ ')}${lines.length > 3 ? ' │ …' : ''}`;
 };

@@ -9,8 +9,8 @@ export default defineCheck({
   story:
     'LiteLLM resolves a name that is not set to nothing, without an error: a backend without its key, or a proxy without its master key, which is open.',
   decides:
-    'The names in .env are compared with those that fabric.yaml declares and that config.yaml takes; a name without a value counts as missing.',
-  sources: ['measured: LiteLLM 1.109.1 starts without a word where os.environ/NAME is not set'],
+    'Each name that fabric.yaml declares or config.yaml takes from the environment stands in .env with a value. Values are never read: each is a fingerprint, or `empty`.',
+  sources: ['LiteLLM: os.environ/NAME that is not set resolves to None (issues 1851, 34877)'],
   each: (fabric) => {
     const { host } = fabric.litellm;
     const path = envPath(fabric.litellm);

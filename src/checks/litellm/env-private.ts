@@ -12,7 +12,7 @@ export default defineCheck({
     '.env holds the master key and the providers’ keys. Podman reads it on the host as root, so nobody else needs to, the container’s user included. A copy that others may read undoes that, and a rollback would put it in force as it is.',
   decides:
     '.env has to be 0600 root:root, and so has its copy in each kept release and in what fabric found; /var/lib/fabric has to be 0700, which shuts in the copies that a run makes.',
-  sources: ['measured: Quadlet’s EnvironmentFile= becomes podman’s --env-file, which podman reads on the host as root'],
+  sources: ['podman-systemd.unit(5): EnvironmentFile is read by podman, on the host'],
   each: (fabric) => {
     const { host } = fabric.litellm;
     const path = envPath(fabric.litellm);

@@ -14,6 +14,12 @@ export default defineCheck({
   story:
     'The runbook’s rich rule admits the tailnet; it closes nothing. Measured: with FedoraWorkstation as the default zone (it opens 1025-65535) and the rule in place, a stranger on the public side got 200. ' +
     'So what counts is every zone that an interface lands in, and every published port.',
+  decides:
+    'Each zone that a public interface or a strange source lands in, now and after a restart, and each port that podman or docker publishes. Open to everybody is a failure, to some network a warning. No firewall is a failure where LiteLLM listens everywhere.',
+  sources: [
+    'measured: FedoraWorkstation as the default zone, and published ports, with the rich rule in place',
+    'firewalld.conf(5): StrictForwardPorts',
+  ],
   each: (fabric) => {
     const { host, allow, listen } = fabric.litellm;
     const way = reach(fabric);

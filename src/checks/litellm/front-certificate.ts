@@ -15,6 +15,9 @@ export default defineCheck({
   title: 'The certificate of the HTTPS front is good, and not about to end',
   story:
     'A certificate ends on a day that was known for months, and every client stops at once. Renewal fails in silence, so what counts is that it is overdue: with a third of its life left it should have happened.',
+  decides:
+    'curl’s own verdict on the certificate, and its days. Refused or ended is a failure; a warning from 21 days left (or a quarter of its life), a failure from 7 (or a twelfth).',
+  sources: ['curl(1): exit codes 51 and 60, %{certs}', 'Let’s Encrypt: renew with a third of the lifetime left'],
   each: (fabric) => {
     const { host, front } = fabric.litellm;
     if (front === undefined) return [];

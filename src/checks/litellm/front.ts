@@ -9,6 +9,9 @@ export default defineCheck({
   title: 'The HTTPS front leads to LiteLLM',
   story:
     'LiteLLM is well on its own port, and clients that come through the proxy in front of it get 502, or somebody else’s page. Asked from LiteLLM’s own host, so what that host cannot reach (a router that does not lead its own network back in) is unknown, not failed.',
+  decides:
+    'GET /health/liveliness by the declared front: HTTP 200 and "I’m alive". 3xx and 4xx are a warning (the front may keep that path to itself), all else a failure.',
+  sources: ['LiteLLM: docs/proxy/health.md'],
   each: (fabric) => {
     const { host, front } = fabric.litellm;
     if (front === undefined) return [];

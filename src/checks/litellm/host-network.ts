@@ -10,6 +10,9 @@ export default defineCheck({
   story:
     'Measured on real hosts: a port that podman or docker publishes (-p 4000:4000) answers strangers whatever firewalld’s zones and rich rules say, because it is forwarded, not received. ' +
     'With the host’s network the rich rule holds, also after a reboot. In a network of its own the container also loses the backends on 127.0.0.1.',
+  decides:
+    'The container’s network by podman inspect, and the ports that podman and docker publish. Any network but the host’s, or the port published by anyone, is a failure.',
+  sources: ['measured: published ports answer strangers past firewalld’s zones'],
   each: (fabric) => {
     const { host, listen } = fabric.litellm;
     const running = container(host, CONTAINER);

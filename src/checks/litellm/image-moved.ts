@@ -12,6 +12,9 @@ export default defineCheck({
   story:
     'A tag is a name that can be moved. Pulled again, it names another image while the container goes on with the old one, and some restart weeks later brings the new one, unasked; LiteLLM’s main-stable once went back two minor versions. ' +
     'Seen on the host alone: whether the registry’s tag has moved since is not asked.',
+  decides:
+    'The id of the image that runs against the id that its name has on the host now. Different is a failure: the next start changes what runs. A rolling tag, or a name that is gone, is a warning.',
+  sources: ['podman-inspect(1), podman-image-inspect(1)', 'measured: podman pull of a tag that was moved'],
   each: (fabric) => {
     const { host, image: declared } = fabric.litellm;
     const running = container(host, CONTAINER);

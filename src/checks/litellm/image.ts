@@ -8,6 +8,8 @@ export default defineCheck({
   id: 'litellm/image',
   title: 'The container runs the declared image',
   story: 'A container goes on with the image that it was started from: a new tag in fabric.yaml changes nothing that runs.',
+  decides: 'The container is there, running, and podman names its image as fabric.yaml does, letter by letter.',
+  sources: ['podman-inspect(1)'],
   each: (fabric) => {
     const { host, image: declared } = fabric.litellm;
     const running = container(host, CONTAINER);

@@ -11,6 +11,9 @@ export default defineCheck({
   story:
     'A LiteLLM without a master key takes every caller for an administrator. A master_key in the wrong section of config.yaml is never read, and an os.environ/ name that is not set resolves to nothing: ' +
     'both give an open proxy without an error, so the only proof is to be refused.',
+  decides:
+    '/v1/models without a key, and with a wrong one: 401, 403, or 400 from versions that refuse a key’s shape. Anything else is a failure.',
+  sources: ['measured: LiteLLM 1.109.1: 401 without a key, 400 with a wrong one', 'LiteLLM: issue 1851; litellm-docs 1184'],
   each: (fabric) => {
     const { host, masterKey } = fabric.litellm;
     if (masterKey === null) {

@@ -12,6 +12,8 @@ export default defineCheck({
   story:
     'LiteLLM opens its port once config.yaml is understood (10-40 s, with migrations up to 240 s), so the first 200 here says that the file was accepted. ' +
     'This path needs no key and calls no model. /health is never asked: it sends every model a request that is paid for (REX-36).',
+  decides: 'HTTP 200 from /health/liveliness on the host itself.',
+  sources: ['LiteLLM: docs/proxy/health.md; proxy/health_endpoints'],
   each: (fabric) => {
     const { host } = fabric.litellm;
     const alive = liveliness(fabric);

@@ -11,6 +11,9 @@ export default defineCheck({
   story:
     'LiteLLM does not reload its config: a model that was added to the file is missing until a restart. An entry that it finds invalid can be dropped in silence, ' +
     'and models added in the admin UI live in the database, where no file shows them.',
+  decides:
+    'The names in /v1/models against those of fabric.yaml, both ways. A name too many that the database holds (/model/info) is a warning, all else a failure.',
+  sources: ['measured: db_model in /model/info of LiteLLM 1.109.1'],
   each: (fabric) => {
     const { host, masterKey } = fabric.litellm;
     const served = servedModels(fabric);

@@ -12,6 +12,8 @@ export default defineCheck({
   title: 'The port is bound where it was declared',
   story:
     'LiteLLM bound to 127.0.0.1 answers on its own host and is refused from everywhere else, which looks like a firewall’s doing and is not.',
+  decides: 'The addresses on which something listens at the port (ss). Not the declared one, or wider than it, is a failure.',
+  sources: ['ss(8)'],
   each: (fabric) => {
     const { host, listen } = fabric.litellm;
     const bound = listeners(host, listen.port);

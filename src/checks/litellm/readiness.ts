@@ -10,6 +10,8 @@ export default defineCheck({
   title: 'LiteLLM is ready',
   story:
     'Readiness is 503 when a configured database cannot be reached: alive, and of no use. Without a database it says "Not connected" and is ready.',
+  decides: 'HTTP 200 from /health/readiness on the host itself. 503 is a database that cannot be reached.',
+  sources: ['LiteLLM: docs/proxy/health.md'],
   each: (fabric) => {
     const { host } = fabric.litellm;
     const ready = readiness(fabric);

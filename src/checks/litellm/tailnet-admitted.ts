@@ -11,6 +11,9 @@ export default defineCheck({
   story:
     'firewalld has two sets of rules. One that is only in the runtime set is gone after a reboot; one that is only in the permanent set does nothing until a reload. ' +
     'And a rule acts in one zone: the one that the tailnet’s interface lands in.',
+  decides:
+    'For each network of `allow`: the zone that its packets are judged in (by source, then by the tailnet’s interface, else the default one) lets it connect, in the runtime rules and in the permanent ones. Either missing is a failure. No firewalld: nothing to judge.',
+  sources: ['firewalld.zones(5): sources come before interfaces', 'measured: firewall-cmd with and without --permanent'],
   each: (fabric) => {
     const { host, allow, listen } = fabric.litellm;
     if (reach(fabric) === 'loopback') return [];

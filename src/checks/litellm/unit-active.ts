@@ -12,6 +12,13 @@ export default defineCheck({
   story:
     'A unit with Restart=always that dies at start reads "activating (auto-restart)" and never "failed", so `systemctl --failed` stays empty while nothing serves. ' +
     'And a unit left in /etc/systemd/system outranks a Quadlet of the same name: the new file is there, the old one runs.',
+  decides:
+    'systemd’s LoadState, ActiveState, SubState, NRestarts and FragmentPath. Not active, read from /etc/systemd/system, or active for less than 10 minutes after 3 restarts or more, is a failure.',
+  sources: [
+    'measured: Restart=always reads `auto-restart`, never `failed`; an old unit outranks the Quadlet',
+    'systemd.service(5), systemd.unit(5)',
+  ],
+  spared: { 'log/*': 'the finding quotes the last line; that the unit does not run decides' },
   each: (fabric) => {
     const { host } = fabric.litellm;
     const state = unit(host, UNIT);

@@ -14,6 +14,9 @@ export default defineCheck({
   story:
     'LiteLLM mends several lines of releases at once, so a newer version can lack what an older one has: 1.84.3 has a fix that 1.85.0 and 1.86.0 lack. Hence ranges, and the version that runs by its own word: a tag says what somebody called the image. ' +
     `The list is fabric’s own, kept until ${KNOWN_UNTIL}; nothing is asked of the network.`,
+  decides:
+    'The version by the container’s own python, with the patch that the tag of a running image tells, against fabric’s list of advisories: one that lets strangers in, or that is exploited, is a failure, others a warning.',
+  sources: ['osv.dev, GitHub’s and LiteLLM’s own advisories: each is named in src/services/advisories.ts'],
   standing: true,
   each: (fabric) => {
     const { host, image } = fabric.litellm;

@@ -12,6 +12,9 @@ export default defineCheck({
   story:
     '“Refused from other hosts” is bind, firewall or the tailnet itself. tailscale ping goes below TCP and below the host’s firewall: silence there is a machine that is off or logged out, ' +
     'and no rule will mend it. A tailnet need not be Tailscale’s, so where its command is not installed there is nothing to judge.',
+  decides:
+    'Tailscale’s own state on LiteLLM’s host and on those that must get in, and its ping from each to the hosts of the tailnet. Not Running or not online is a failure where somebody must get in; silence of LiteLLM’s host is one, silence of another a warning. No tailscale there: nothing to judge.',
+  sources: ['tailscale status --json; tailscale ping: Tailscale 1.98.0', 'measured: a relayed pong exits with 1 and is a pong'],
   each: (fabric, options) => {
     const { hosts, tailnet, litellm } = fabric;
     // A stranger is no member, and may have a tailnet of its own.

@@ -1,0 +1,22 @@
+// The demo's n8n says what the real one says: the contract of n8n's probes, with the facts that were recorded from the lab.
+import { afterAll, beforeAll } from 'vitest';
+import { type Host, startHost } from './demo/host.ts';
+import { n8nContract } from './n8n-contract.ts';
+
+let host: Host;
+beforeAll(async () => {
+  host = await startHost({ patience: 100 });
+});
+afterAll(() => host.close());
+
+n8nContract(
+  {
+    root: async (script) => {
+      const { code, out, err } = await host.run('sh -s', script, 'root');
+      if (code !== 0) throw new Error(`exit ${code}: ${err || out}`);
+      return out;
+    },
+    ask: async (stdin) => (await host.run('sh -s', stdin)).out,
+  },
+  false,
+);
