@@ -203,6 +203,7 @@ const RECORDED: ReadonlySet<string> = new Set([
   'litellm/paid-health-checks',
   'litellm/health-calls',
   'litellm/health-check-interval',
+  'litellm/env-private',
 ]);
 test('every recording that is not plainly before or after is recorded from a host, or derived here', () => {
   const derived = DERIVED.map(({ check, moment }) => `${check} ${moment}`);
