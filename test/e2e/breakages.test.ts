@@ -37,7 +37,7 @@ interface Breakage {
   readonly break?: string;
   readonly mend?: string;
   /** The name of its recording. */
-  readonly moment?: 'before-copy';
+  readonly moment?: 'before' | 'before-copy';
   /** What the operator's file says meanwhile. */
   readonly yaml?: string;
   /** LiteLLM is restarted, and answers all the same. */
