@@ -205,7 +205,7 @@ rex
 rex
   .command('coverage')
   .description('Which entries of a post-mortem document have a check: headings such as `### REX-36 — what happened`')
-  .argument('<file>', 'a Markdown file')
+  .argument('<file>', 'a Markdown file, or - for standard input')
   .addOption(config())
   .addOption(format())
   .addHelpText('after', '\nExit 1 where an entry has none.')

@@ -160,6 +160,11 @@ test('an entry: what was concluded, what holds, the remedy, its checks', async (
   expect((await fabric(['rex', 'show', 'rex', '35'])).out).toBe(out);
 });
 
+test('several ids are told one after the other, each once', async () => {
+  const { code, out } = await fabric(['explain', 'REX-36', 'disk', 'host/disk', '37']);
+  expect([code, [...out.matchAll(/^(\S+) {2}\S/gm)].map(([, id]) => id)]).toEqual([0, ['REX-36', 'host/disk', 'REX-37']]);
+});
+
 test('several are listed; none is exit 1 with the nearest; nothing at all is a mistake', async () => {
   const several = await fabric(['explain', 'litellm', 'keeps', 'restarting']);
   expect([several.code, several.out]).toEqual([0, expect.stringMatching(/^5 may be meant:\n {2}litellm\/unit-active +The unit runs/)]);

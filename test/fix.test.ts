@@ -67,7 +67,16 @@ test('doctor: root causes with what follows from them, what mends them, and wher
   );
   expect(out).toMatch(/`fabric fix --all` mends \d+ of them, and shows its plan first$/);
   expect(out).not.toContain('host/disk');
-  expect(await fabric('doctor', 'nginx')).toMatchObject({ code: 2, err: expect.stringContaining('choose among litellm, ') });
+});
+
+test.each([
+  ['zzz', 2, 'choose among litellm, '],
+  ['litelm', 2, 'did you mean litellm?'],
+  ['rex-36', 2, 'fabric rex run REX-36'],
+  ['rex', 2, 'docs/own-entries.md'],
+  ['n8n', 0, 'n8n: this fabric.yaml declares nothing to look at'],
+])('doctor %s: exit %i, and what to do instead', async (subject, code, err) => {
+  expect(await fabric('doctor', subject)).toMatchObject({ code, err: expect.stringContaining(err) });
 });
 
 test('a risk accepted for a check that is none: exit 2', async () => {

@@ -207,6 +207,13 @@ describe('the command', () => {
     expect(broken).toMatchObject({ status: 2, stdout: '' });
     expect(broken.stderr).toMatch(/broken\.yaml:\d+:\d+: /);
     expect(broken.stderr).not.toContain('sk-secret');
+    // Whatever reads a report sees it too.
+    const json = run(['broken.yaml', '--format', 'json']);
+    expect([json.status, JSON.parse(json.stdout).problems[0]]).toMatchObject([2, { rule: 'yaml', severity: 'fail', line: 1 }]);
+    const sarif = run(['broken.yaml', '--format', 'sarif']);
+    const [result] = JSON.parse(sarif.stdout).runs[0].results;
+    expect([sarif.status, result]).toMatchObject([2, { ruleId: 'yaml', ruleIndex: -1, level: 'error' }]);
+    expect(json.stdout + sarif.stdout).not.toContain('sk-secret');
     expect(run(['good.yaml', '--litellm', 'newest'])).toMatchObject({ status: 2 });
     expect(run(['good.yaml', '--env', 'nope.env'])).toMatchObject({ status: 2 });
   });

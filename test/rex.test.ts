@@ -234,6 +234,7 @@ Session du 12 mars.
     writeFileSync(join(dir, 'none.md'), '# Notes\n');
     expect(await run(['rex', 'coverage', 'none.md'])).toMatchObject({ code: 2, err: expect.stringContaining('### REX-36') });
     expect(await run(['rex', 'coverage', 'nowhere.md'])).toMatchObject({ code: 2, err: expect.stringContaining('nowhere.md') });
+    expect(await run(['rex', 'coverage', '.'])).toMatchObject({ code: 2, err: expect.stringContaining('cannot read .: it is a folder') });
   });
 
   test('rex list: entries by number, then checks; in columns, and as JSON', async () => {

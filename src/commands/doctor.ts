@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import type { Check } from '../check.ts';
 import { Refusal } from '../errors.ts';
+import { rexId } from '../lookup.ts';
+import { nearest } from '../nearest.ts';
 import { diagnosis } from '../report/diagnosis.ts';
 import { exitCode, reportJson } from '../report/json.ts';
 import { runKey } from '../secrets/fetch.ts';
@@ -26,6 +28,11 @@ export const doctor = async (subjects: readonly string[], options: DoctorOptions
     const { checks } = book;
     const text = readFileSync(session.fabric.file, 'utf8');
     const report = await ask(session, { ...options, at: [] }, await withBecome(runKey(), options), text, ofSubjects(checks, subjects));
+    const silent = subjects.filter((subject) => report.results.every(({ check }) => subjectOf(check) !== subject));
+    if (silent.length > 0)
+      process.stderr.write(
+        `fabric: ${silent.join(', ')}: this fabric.yaml declares nothing to look at\n  → fabric.example.yaml has every section\n`,
+      );
     process.stdout.write(
       options.format === 'json'
         ? `${JSON.stringify(reportJson(report), null, 2)}\n`
@@ -43,8 +50,17 @@ const subjectOf = ({ id }: Check): string => id.slice(0, id.indexOf('/'));
 
 const ofSubjects = (checks: readonly Check[], subjects: readonly string[]): readonly Check[] => {
   const known = [...new Set(checks.map(subjectOf))];
-  const strange = subjects.filter((one) => !known.includes(one));
-  if (strange.length > 0)
-    throw new Refusal(`no checks about ${strange.map(visible).join(', ')}`, { next: [`choose among ${known.join(', ')}`] });
+  for (const one of subjects.filter((subject) => !known.includes(subject))) {
+    if (rexId(one) !== null)
+      throw new Refusal(`${visible(one)} is a post-mortem, and doctor takes subjects`, {
+        next: [`ask for it alone: fabric rex run ${rexId(one)}`],
+      });
+    if (one === 'rex')
+      throw new Refusal('there are no entries of your own', { next: ['put them into rex/ beside fabric.yaml: docs/own-entries.md'] });
+    const meant = nearest(one, known);
+    throw new Refusal(`no checks about ${visible(one)}`, {
+      next: [meant === undefined ? `choose among ${known.join(', ')}` : `did you mean ${meant}? (${known.join(', ')})`],
+    });
+  }
   return subjects.length === 0 ? checks : checks.filter((check) => subjects.includes(subjectOf(check)));
 };

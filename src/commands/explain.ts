@@ -4,7 +4,7 @@ import { Refusal } from '../errors.ts';
 import { explained } from '../explain.ts';
 import { NoFabric } from '../fabric/find.ts';
 import type { Fabric } from '../fabric.ts';
-import { lookUp } from '../lookup.ts';
+import { type LookedUp, lookUp, nameOf } from '../lookup.ts';
 import { explainedJson, humanExplained, humanFound } from '../report/explain.ts';
 import { visible } from '../shell.ts';
 import { readBook } from './book.ts';
@@ -21,19 +21,29 @@ export const explain = async (given: readonly string[], options: ExplainOptions)
   if (asked.trim() === '') throw new Refusal('there is nothing to explain', { next: ['name an id, or paste the text of an error'] });
   const fabric = ownFabric(options);
   const book = await ownBook(fabric, options);
-  const { found, sure, nearest } = lookUp(book, asked);
-  const [only, ...others] = found;
-  const one =
-    only && sure && others.length === 0 ? explained(book, only, fabric, ({ id }) => readRecordings(recordingsFolder(id, fabric))) : null;
+  const { found, sure, nearest } = meant(book, given, asked);
+  const told = sure ? found.map((one) => explained(book, one, fabric, ({ id }) => readRecordings(recordingsFolder(id, fabric)))) : [];
   const paint = painter(process.stdout);
-  if (options.format === 'json') process.stdout.write(`${JSON.stringify(explainedJson(found, one), null, 2)}\n`);
-  else if (one) process.stdout.write(humanExplained(one, paint));
+  if (options.format === 'json')
+    process.stdout.write(`${JSON.stringify(explainedJson(found, told.length === 1 ? (told[0] ?? null) : null), null, 2)}\n`);
+  else if (told.length > 0) process.stdout.write(told.map((one) => humanExplained(one, paint)).join('\n'));
   else if (found.length > 0) process.stdout.write(humanFound(found, paint));
   if (found.length > 0) return 0;
   process.stderr.write(
     `fabric: nothing is known about ${visible(short(asked))}\n  → nearest: ${nearest.map(visible).join(', ')}\n  → fabric rex list\n`,
   );
   return 1;
+};
+
+/** Several ids, each for itself; else one text. An error that several entries are known by is a list to choose from. */
+const meant = (book: Book, given: readonly string[], text: string): LookedUp => {
+  const each = given.length > 1 ? given.map((word) => lookUp(book, word)) : [];
+  if (each.length > 0 && each.every(({ found, sure }) => sure && found.length === 1)) {
+    const found = each.flatMap((one) => one.found);
+    return { found: found.filter((one, n) => found.findIndex((other) => nameOf(other) === nameOf(one)) === n), sure: true, nearest: [] };
+  }
+  const whole = lookUp(book, text);
+  return { ...whole, sure: whole.sure && whole.found.length === 1 };
 };
 
 /** Characters of a text on stdin: an error and what stands around it, and no log of a year. */

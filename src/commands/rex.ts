@@ -13,6 +13,7 @@ import { type AskOptions, ask } from './ask.ts';
 import { withBecome } from './become.ts';
 import { readBook, refuseStrangers } from './book.ts';
 import { ownBook, ownFabric } from './explain.ts';
+import { readInput } from './input.ts';
 import { keepLedger, recallLedger } from './ledger.ts';
 import { readRecordings, recordingsFolder } from './recordings.ts';
 import { type Common, open, painter } from './session.ts';
@@ -80,9 +81,10 @@ export const rexTest = async (names: readonly string[], options: RexOptions): Pr
 
 /** `fabric rex coverage FILE.md`: which entries of a document have a check. Exit 1 where one has none. */
 export const rexCoverage = async (file: string, options: RexOptions): Promise<number> => {
-  const found = covered(read(file), await readBook(ownFabric(options)));
+  const { name, text } = readInput(file, 'FILE.md');
+  const found = covered(text, await readBook(ownFabric(options)));
   if (found.length === 0)
-    throw new Refusal(`${file} has no heading that begins with a REX id`, {
+    throw new Refusal(`${visible(name)} has no heading that begins with a REX id`, {
       next: ['write them as headings: `### REX-36 — what happened`'],
     });
   process.stdout.write(options.format === 'json' ? json(coverageJson(found)) : humanCoverage(found, painter(process.stdout)));
@@ -90,17 +92,6 @@ export const rexCoverage = async (file: string, options: RexOptions): Promise<nu
 };
 
 const json = (data: unknown): string => `${JSON.stringify(data, null, 2)}\n`;
-
-const read = (file: string): string => {
-  try {
-    return readFileSync(file, 'utf8');
-  } catch (cause) {
-    throw new Refusal(`cannot read ${file}: ${cause instanceof Error ? cause.message : String(cause)}`, {
-      next: ['name a Markdown file'],
-      cause,
-    });
-  }
-};
 
 const chosenOf = (book: Book, names: readonly string[]): readonly Check[] => {
   for (const name of names) {

@@ -116,7 +116,9 @@ export const healthCallers = ({ litellm }: Fabric): Probe<readonly Caller[]> => 
         `  systemctl show '*.service' $(printf '%s\\n' "$timers" | cut -f1) -p Id,ActiveState,ExecStart 2>/dev/null | awk ${quote(SERVICES)} | while IFS="$tab" read -r i a x; do`,
         // A container's own health check: told above.
         '    case $x in *--health-cmd*|*"podman healthcheck run"*) continue;; esac',
-        '    u=$(printf "%s\\n" "$x" | hits "$ours"); u=${u#*"$tab"}; s=; z=$(printf "%s\\n" "$x" | sed -n "s/.*sleep  *\\([0-9][0-9]*\\).*/\\1/p")',
+        // Most services call nothing: what the shell sees by itself needs no awk.
+        '    u=; s=; z=; case $x in */health*) u=$(printf "%s\\n" "$x" | hits "$ours"); u=${u#*"$tab"};; esac',
+        '    case $x in *sleep*) z=$(printf "%s\\n" "$x" | sed -n "s/.*sleep  *\\([0-9][0-9]*\\).*/\\1/p");; esac',
         '    if [ -z "$u" ]; then r=$(scripts $x); { read -r s; read -r u; read -r z; } <<EOF\n$r\nEOF\n    fi',
         '    found "$u" || continue',
         `    printf '%s\\n' "$timers" | { t=; while IFS="$tab" read -r tu ti ts tw; do if [ "$tu" = "$i" ]; then t=1; printf 'timer\\t%s\\t%s\\t%s\\t%s\\t%s\\t%s\\n' "$ti" "$i" "$ts" "$tw" "$u" "$s"; fi; done`,
@@ -129,7 +131,7 @@ export const healthCallers = ({ litellm }: Fabric): Probe<readonly Caller[]> => 
         '  [ -f "$f" ] || continue; c=0; set -f',
         '  while IFS= read -r line || [ -n "$line" ]; do',
         '    c=$((c + 1)); case $line in [0-9*@]*|" "*) ;; *) continue;; esac',
-        '    u=$(printf "%s\\n" "$line" | hits "$ours"); u=${u#*"$tab"}; s=; set -- $line; [ $# -gt 1 ] || continue',
+        '    u=; case $line in */health*) u=$(printf "%s\\n" "$line" | hits "$ours"); u=${u#*"$tab"};; esac; s=; set -- $line; [ $# -gt 1 ] || continue',
         '    if [ -z "$u" ]; then r=$(scripts "$@"); { read -r s; read -r u; } <<EOF\n$r\nEOF\n    fi',
         '    found "$u" || continue',
         '    case $1 in @*) w=$1;; *) w="$1 $2 $3 $4 $5";; esac',

@@ -36,7 +36,11 @@ export const workers = ({ litellm }: Fabric): Probe<Workers> => ({
     at: litellm.host,
     via: 'sh',
     sudo: true,
-    script: `podman container exists ${CONTAINER} || { [ $? = 1 ] && exit 0; exit 1; }; podman inspect --type container --format '{{range .Args}}{{println .}}{{end}}' ${CONTAINER} | grep -A 1 -E '^--num_workers' ; podman inspect --type container --format '{{range .Config.Env}}{{println .}}{{end}}' ${CONTAINER} | grep -E '^(NUM_WORKERS|DEFAULT_HEALTH_CHECK_INTERVAL)=[0-9]+$'; true`,
+    // One look in the good case: each of podman's processes costs a host some 40 ms.
+    script: [
+      `i=$(podman inspect --type container --format '{{range .Args}}{{println .}}{{end}}{{range .Config.Env}}{{println .}}{{end}}' ${CONTAINER}) || { podman container exists ${CONTAINER}; [ $? = 1 ] && exit 0; exit 1; }`,
+      `printf '%s\\n' "$i" | awk '/^--num_workers/ { print; if ($0 !~ /=/ && (getline > 0)) print } /^(NUM_WORKERS|DEFAULT_HEALTH_CHECK_INTERVAL)=[0-9]+$/'`,
+    ].join('\n'),
   },
   read: ({ code, out, err }) => {
     if (code !== 0) throw new Unreadable(`exit ${code}: ${err.split('\n')[0] ?? ''}`);

@@ -184,9 +184,12 @@ export const podman = (root: string, network: Network, firewall: Firewall, patie
       case 'inspect':
         if (one === undefined) return missing(last);
         if (format.includes('.Config.Healthcheck')) return { out: `${healthOf(one)}\n` };
-        if (format === '{{range .Args}}{{println .}}{{end}}') return { out: `${one.args.join('\n')}\n\n` };
-        if (format === '{{range .Config.Env}}{{println .}}{{end}}')
-          return { out: `${[...one.environment()].map(([name, value]) => `${name}=${value}\n`).join('')}\n` };
+        if (format.startsWith('{{range .Args}}'))
+          return {
+            out: [...one.args, ...[...one.environment()].map(([name, value]) => `${name}=${value}`), '']
+              .map((line) => `${line}\n`)
+              .join(''),
+          };
         return {
           out: `${filled(format, {
             'State.Status': one.running === undefined ? 'exited' : 'running',
