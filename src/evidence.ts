@@ -1,4 +1,4 @@
-import type { HostName } from './fabric.ts';
+import type { HostName, SecretName } from './fabric.ts';
 import type { Content } from './secret.ts';
 
 /** Who was asked: a host of fabric.yaml, or `here`: this machine. */
@@ -7,7 +7,9 @@ export type Vantage = HostName;
 export type Key = string;
 
 /** Data, JSON through and through. Only `src/hosts` asks it. */
-export interface Question {
+export type Question = Script | StoreQuestion;
+/** What a shell answers. */
+export interface Script {
   readonly at: Vantage;
   readonly via: 'sh';
   /** POSIX shell. It may show in `ps`, so it cannot hold a secret. */
@@ -17,6 +19,13 @@ export interface Question {
   readonly sudo?: true;
   /** After which the host ends it. 10 when absent. */
   readonly seconds?: number;
+}
+
+/** What a secret's store says about it, but for the value: `expires 1767225600`, or `expires never`. */
+export interface StoreQuestion {
+  readonly at: 'here';
+  readonly via: 'store';
+  readonly secret: SecretName;
 }
 
 /** Raw on purpose; no final newline. */

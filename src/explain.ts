@@ -4,6 +4,7 @@ import type { Key, Question, Vantage } from './evidence.ts';
 import type { Accepted, Fabric } from './fabric.ts';
 import type { Found } from './lookup.ts';
 import { type Moment, type Recorded, replayed } from './prove.ts';
+import { questionText } from './reproduce.ts';
 import { sealed } from './secret.ts';
 
 /** One question, as a person can read it. */
@@ -57,10 +58,13 @@ const asksOf = (check: Check, fabric: Fabric): readonly Asked[] => {
   const once = new Map(probes.map(({ key, question }) => [`${question.at} ${key}`, { key, question }]));
   return [...once.values()].map(({ key, question }) => asked(key, question));
 };
-const asked = (key: Key, { at, script, stdin, sudo }: Question): Asked => ({
-  vantage: at,
-  key,
-  root: sudo === true,
-  script,
-  stdin: stdin === undefined ? null : sealed(stdin),
-});
+const asked = (key: Key, question: Question): Asked => {
+  const { sudo, stdin } = question.via === 'sh' ? question : {};
+  return {
+    vantage: question.at,
+    key,
+    root: sudo === true,
+    script: questionText(question),
+    stdin: stdin === undefined ? null : sealed(stdin),
+  };
+};

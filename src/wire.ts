@@ -9,7 +9,7 @@
 //   ! sudo: a password is required
 //   . end
 import { createHash } from 'node:crypto';
-import { type Answer, type Evidence, isLost, type Key, type Lost, type Question, type Vantage } from './evidence.ts';
+import { type Answer, type Evidence, isLost, type Key, type Lost, type Question, type Script, type Vantage } from './evidence.ts';
 import type { Content } from './secret.ts';
 import { quote } from './shell.ts';
 import { throughSudo } from './sudo.ts';
@@ -28,7 +28,7 @@ const ABREAST = 24;
  */
 export const encodeScript = (
   vantage: Vantage,
-  questions: ReadonlyMap<Key, Question>,
+  questions: ReadonlyMap<Key, Script>,
   spell: (content: Content) => string,
   password: string | null = null,
 ): string => {
@@ -83,7 +83,7 @@ const TIMEOUT: readonly string[] = [
   'esac',
 ];
 
-const sections = (asked: readonly (readonly [Key, Question])[], spell: (content: Content) => string): string =>
+const sections = (asked: readonly (readonly [Key, Script])[], spell: (content: Content) => string): string =>
   [
     'LC_ALL=C PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin; export LC_ALL PATH; umask 077; d=$(mktemp -d) || exit 70',
     `trap 'rm -rf "$d"' EXIT`,

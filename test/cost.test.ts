@@ -11,10 +11,11 @@ import healthCalls from '../src/checks/litellm/health-calls.ts';
 import interval from '../src/checks/litellm/health-check-interval.ts';
 import maxTokens from '../src/checks/litellm/openrouter-max-tokens.ts';
 import paid from '../src/checks/litellm/paid-health-checks.ts';
-import type { Answer, Evidence, Lost } from '../src/evidence.ts';
+import type { Answer, Evidence, Lost, Probe } from '../src/evidence.ts';
 import { examine } from '../src/examine.ts';
 import type { Fabric } from '../src/fabric.ts';
 import { healthCalls as callsInLog, creditRefusals } from '../src/probes/health.ts';
+import { questionText } from '../src/reproduce.ts';
 import { atHome, callCost, type Deployment, every, money, priceOf } from '../src/services/prices.ts';
 import { cronPeriod, duration, timerPeriod } from '../src/services/schedule.ts';
 import { decode } from '../src/wire.ts';
@@ -208,12 +209,9 @@ afterAll(() => rmSync(bin, { recursive: true }));
 writeFileSync(join(bin, 'systemctl'), '#!/bin/sh\ncase $* in *Enter*) echo @1795634000;; *) echo active;; esac\n', { mode: 0o755 });
 writeFileSync(join(bin, 'journalctl'), `#!/bin/sh\ncat ${bin}/log\n`, { mode: 0o755 });
 const AT = 1795634700;
-const asked = async <T>(
-  probe: { readonly question: { readonly script: string }; read(answer: Answer, at: number): T },
-  log: readonly string[],
-): Promise<T> => {
+const asked = async <T>(probe: Probe<T>, log: readonly string[]): Promise<T> => {
   writeFileSync(join(bin, 'log'), log.map((line) => `${line}\n`).join(''));
-  const { stdout, stderr, exitCode } = await execa('sh', ['-c', probe.question.script], {
+  const { stdout, stderr, exitCode } = await execa('sh', ['-c', questionText(probe.question)], {
     env: { PATH: `${bin}:${process.env['PATH']}`, LC_ALL: 'C' },
     reject: false,
   });

@@ -9,6 +9,7 @@ import type { Answer, Span } from '../src/evidence.ts';
 import { examine, needsOf } from '../src/examine.ts';
 import type { Fabric } from '../src/fabric.ts';
 import { gateList } from '../src/plan.ts';
+import { questionText } from '../src/reproduce.ts';
 import { decode, encode } from '../src/wire.ts';
 import { fabricOf, SAMPLE, sample } from './sample.ts';
 
@@ -88,7 +89,7 @@ const fronted = fabricOf(SAMPLE.replace('  image:', '  front: https://llm.exampl
 test('front: where none is declared there is nothing to ask', () => {
   expect([judged(front, ok('')), judged(frontCertificate, ok(''))]).toEqual(['nothing to judge', 'nothing to judge']);
   expect(fronted.litellm.front).toBe('https://llm.example.net:8443/llm');
-  expect(needsOf(fronted, [front], options).map(({ question }) => question.script)[0]).toContain(
+  expect(needsOf(fronted, [front], options).map(({ question }) => questionText(question))[0]).toContain(
     'https://llm.example.net:8443/llm/health/liveliness',
   );
 });

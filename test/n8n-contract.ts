@@ -7,7 +7,7 @@ import { asDeclared } from '../src/check.ts';
 import { n8n as checks } from '../src/checks/n8n/index.ts';
 import { facts, isLost, type Probe } from '../src/evidence.ts';
 import { examine, needsOf } from '../src/examine.ts';
-import { questionsOf } from '../src/hosts/collect.ts';
+import { byWay, questionsOf } from '../src/hosts/collect.ts';
 import { scriptOf } from '../src/hosts/perform.ts';
 import { decode, encodeScript } from '../src/wire.ts';
 import type { Installed } from './demo/n8n.ts';
@@ -80,7 +80,9 @@ export const n8nContract = (place: Pick<Place, 'root' | 'ask'>, record: boolean,
   const probes: readonly Probe<unknown>[] = needsOf(fabric, checks, asDeclared);
   const look = async () => {
     const evidence = await Promise.all(
-      [...questionsOf(probes)].map(async ([vantage, questions]) => decode(await place.ask(encodeScript(vantage, questions, String)))),
+      [...questionsOf(probes)].map(async ([vantage, questions]) =>
+        decode(await place.ask(encodeScript(vantage, byWay(questions).scripts, String))),
+      ),
     );
     return { evidence, results: examine(fabric, checks, evidence, asDeclared, 0).results };
   };

@@ -512,7 +512,7 @@ test('what fabric asks as root elsewhere, it asks here as who runs it; a command
   const asked = (place: string, ask: string) => {
     const block = asking(`  ${ask}`).replace('akira', place).replace('equals: active', 'absent: false');
     const [need] = needsOf(sample, [checkOf('REX-41', 'f', told(entry(block)))], asDeclared);
-    return [need?.question.sudo, need?.key];
+    return [need?.question.via === 'sh' && need.question.sudo, need?.key];
   };
   expect(asked('akira', 'file: /etc/x')).toEqual([true, 'standing/etc/x']);
   expect(asked('here', 'file: /etc/x')).toEqual([undefined, 'plain/standing/etc/x']);

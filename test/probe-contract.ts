@@ -10,7 +10,7 @@ import { needs as rollbackNeeds } from '../src/deploy/rollback.ts';
 import { needs as syncNeeds } from '../src/deploy/sync.ts';
 import { facts, isLost, type Key, type Probe } from '../src/evidence.ts';
 import { needsOf } from '../src/examine.ts';
-import { questionsOf } from '../src/hosts/collect.ts';
+import { byWay, questionsOf } from '../src/hosts/collect.ts';
 import { lastLines } from '../src/probes/unit.ts';
 import { type Keyring, RUN_KEY, Secret, spell } from '../src/secret.ts';
 import { UNIT } from '../src/services/litellm.ts';
@@ -173,7 +173,7 @@ const observed = async (place: Place, yaml: string): Promise<Readonly<Record<Key
   const keyring: Keyring = new Map([[RUN_KEY.secret, new Secret(RUN_KEY.secret, '0'.repeat(64))]]);
   const said: Record<Key, Data> = {};
   for (const [vantage, questions] of questionsOf(probes)) {
-    const evidence = decode(await place.ask(encodeScript(vantage, questions, (content) => spell(content, keyring))));
+    const evidence = decode(await place.ask(encodeScript(vantage, byWay(questions).scripts, (content) => spell(content, keyring))));
     const { maybe } = facts([evidence], probes);
     for (const probe of probes) {
       if (probe.question.at !== vantage || probe.key in said) continue;

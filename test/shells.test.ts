@@ -7,7 +7,7 @@ import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest';
 import { checks } from '../src/checks/index.ts';
 import { questions as deployQuestions } from '../src/deploy/needs.ts';
-import { type Answer, facts, isLost, type Lost, type Probe, succeeded } from '../src/evidence.ts';
+import { type Answer, facts, isLost, type Lost, type Probe, type Script, succeeded } from '../src/evidence.ts';
 import { needsOf } from '../src/examine.ts';
 import { collect, type World } from '../src/hosts/collect.ts';
 import { RUN_KEY, Secret } from '../src/secret.ts';
@@ -174,7 +174,7 @@ test('another system’s firewall is not "no firewall"', async () => {
   expect(of(await asked({ ...sh, path }), 'firewall/runtime')).toEqual(['unsupported']);
 });
 
-const raw = (key: string, script: string, more: Partial<Probe<string>['question']> = {}): Probe<string> => ({
+const raw = (key: string, script: string, more: Partial<Script> = {}): Probe<string> => ({
   key,
   question: { at: 'akira', via: 'sh', script, ...more },
   read: succeeded,

@@ -4,7 +4,7 @@ import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSyn
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
-import { type Answer, type Evidence, facts, type Lost, type Probe, type Question, succeeded } from '../src/evidence.ts';
+import { type Answer, type Evidence, facts, type Lost, type Probe, type Question, type Script, succeeded } from '../src/evidence.ts';
 import { collect, type World } from '../src/hosts/collect.ts';
 import { Secret } from '../src/secret.ts';
 import { decode, encode, LIMIT, marks, questionMark } from '../src/wire.ts';
@@ -55,7 +55,7 @@ const world = (log: string[], fabric = sample): World => ({
   connector: async () => ({ exec: exec(log), close: async () => {} }),
   now: () => 1,
 });
-const raw = (key: string, script: string, more: Partial<Question> = {}): Probe<string> => ({
+const raw = (key: string, script: string, more: Partial<Script> = {}): Probe<string> => ({
   key,
   question: { at: 'akira', via: 'sh', script, ...more },
   read: succeeded,

@@ -7,6 +7,7 @@ import { isLost, type Lost, type Probe, Unreadable } from '../evidence.ts';
 import type { Fabric } from '../fabric.ts';
 import { redactText } from '../hosts/redact.ts';
 import { asText, type RexId } from '../own/check.ts';
+import { questionText } from '../reproduce.ts';
 import type { OwnFile } from './own-files.ts';
 
 const PACKAGE = 'homelab-fabric';
@@ -144,7 +145,7 @@ const guarded = (file: OwnFile, check: Check, fabric: Fabric): Check => {
         throw unusable(file, `gives cases that are none: each() of ${check.id} is to return a list of { subject, needs, judge }`);
       return cases.map((one: Case): Case => {
         const lost = one.needs.find(({ question }) => !known.includes(question.at) && !of.hosts.has(question.at));
-        const leak = one.needs.find(({ question: { script } }) => redactText(script, new Map()) !== script);
+        const leak = one.needs.find(({ question }) => redactText(questionText(question), new Map()) !== questionText(question));
         if (leak) throw unusable(file, 'asks with what looks like a secret in the script: it would show in `ps` on the host');
         if (lost) throw unusable(file, `asks ${JSON.stringify(lost.question.at)}, which is no host of fabric.yaml and not here`);
         return {

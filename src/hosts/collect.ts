@@ -1,11 +1,12 @@
 import { setTimeout } from 'node:timers/promises';
-import type { Answer, Evidence, Key, Lost, Probe, Question, Vantage } from '../evidence.ts';
+import type { Answer, Evidence, Key, Lost, Probe, Question, Script, Vantage } from '../evidence.ts';
 import { isLost } from '../evidence.ts';
 import type { Fabric } from '../fabric.ts';
 import { type Keyring, spell } from '../secret.ts';
 import { decode, encodeScript } from '../wire.ts';
 import { sudoPassword, sudoSaid } from './become.ts';
 import type { Connector } from './connector.ts';
+import { type AskStore, askNatively, type Native } from './native.ts';
 import { redact, redactText } from './redact.ts';
 
 /** What collecting and performing need of the outside. Tests count its execs. */
@@ -17,6 +18,8 @@ export interface World {
   now(): number;
   /** Seconds after which what has not answered is lost. For ever when absent. */
   readonly within?: number;
+  /** The stores of secrets, at `here`. */
+  readonly askStore?: AskStore;
 }
 
 /** What is to be asked where: the union of all needs. Two questions under one key are a bug. */
@@ -38,18 +41,39 @@ export const collect = async (probes: readonly Probe<unknown>[], world: World): 
 
 const listen = async (at: Vantage, questions: ReadonlyMap<Key, Question>, world: World): Promise<Evidence> => {
   const become = world.fabric.hosts.get(at)?.become;
-  const asked = new Map([...questions].map(([key, question]) => [key, become === 'none' ? withoutSudo(question) : question]));
+  const { scripts: written, native } = byWay(questions);
+  const scripts = new Map([...written].map(([key, script]) => [key, become === 'none' ? withoutSudo(script) : script]));
   const before = world.now();
-  const asking = hear(at, asked, world);
-  const heard = await (world.within === undefined ? asking : Promise.race([asking, late(at, world.within)]));
-  if (isLost(heard)) return { vantage: at, at: world.now(), answers: new Map([...questions.keys()].map((key) => [key, heard])) };
+  const asking = Promise.all([scripts.size === 0 ? null : hear(at, scripts, world), askAll(native, world)]);
+  const within = await (world.within === undefined ? asking : Promise.race([asking, late(at, world.within)]));
+  const [said, more] = isLost(within) ? [within, new Map<Key, Lost>([...native.keys()].map((key) => [key, within]))] : within;
+  if (isLost(said)) {
+    const answers = new Map<Key, Answer | Lost>([...[...scripts.keys()].map((key) => [key, said] as const), ...more]);
+    return { vantage: at, at: world.now(), answers };
+  }
+  const heard = said === null ? { at: world.now(), answers: more } : { ...said, answers: new Map([...said.answers, ...more]) };
   // What nobody asked is not written down: its key is the host's own text.
   const asWanted = [...heard.answers].filter(([key]) => questions.has(key));
   const here = { asked: before, heard: world.now() };
   return { ...heard, vantage: at, here, answers: new Map(asWanted.map(([key, one]) => [key, redact(explained(one), world.keyring)])) };
 };
 
-const hear = async (at: Vantage, asked: ReadonlyMap<Key, Question>, { connector, keyring }: World): Promise<Evidence | Lost> => {
+/** What a shell is asked, and what this machine asks by itself. */
+export const byWay = (
+  questions: ReadonlyMap<Key, Question>,
+): { readonly scripts: ReadonlyMap<Key, Script>; readonly native: ReadonlyMap<Key, Native> } => {
+  const all = [...questions];
+  return {
+    scripts: new Map(all.flatMap(([key, question]) => (question.via === 'sh' ? [[key, question]] : []))),
+    native: new Map(all.flatMap(([key, question]) => (question.via === 'sh' ? [] : [[key, question]]))),
+  };
+};
+
+/** All at once. */
+const askAll = async (asked: ReadonlyMap<Key, Native>, { askStore }: World): Promise<ReadonlyMap<Key, Answer | Lost>> =>
+  new Map(await Promise.all([...asked].map(async ([key, question]) => [key, await askNatively(question, askStore)] as const)));
+
+const hear = async (at: Vantage, asked: ReadonlyMap<Key, Script>, { connector, keyring }: World): Promise<Evidence | Lost> => {
   const way = await connector(at);
   const password = [...asked.values()].some(({ sudo }) => sudo) ? await sudoPassword(way, keyring) : null;
   if (isLost(password)) return password;
@@ -66,7 +90,7 @@ const explained = (one: Answer | Lost): Answer | Lost => (isLost(one) && one.los
 const late = (at: Vantage, seconds: number): Promise<Lost> =>
   setTimeout(seconds * 1000, { lost: 'timeout', why: `${at}: no answer within ${seconds} s` } as const, { ref: false });
 
-const withoutSudo = ({ sudo: _, ...question }: Question): Question => question;
+const withoutSudo = ({ sudo: _, ...question }: Script): Script => question;
 
 const understood = (at: Vantage, { code, out, err }: Answer, keyring: Keyring): Evidence | Lost => {
   try {

@@ -40,8 +40,11 @@ const read = <T>(probe: Probe<T>, then: (value: T) => Heard): Probe<Heard> => ({
 });
 
 /** On this machine what fabric asks as root elsewhere is asked as who runs it: nobody set sudo up for it here. */
-const asWho = (at: Vantage, { key, question: { sudo, ...question }, read }: Probe<Heard>): Probe<Heard> =>
-  at === 'here' && sudo ? { key: `plain/${key}`, question, read } : { key, question: { ...question, ...(sudo ? { sudo } : {}) }, read };
+const asWho = (at: Vantage, probe: Probe<Heard>): Probe<Heard> => {
+  if (at !== 'here' || probe.question.via !== 'sh' || !probe.question.sudo) return probe;
+  const { sudo: _, ...question } = probe.question;
+  return { key: `plain/${probe.key}`, question, read: probe.read };
+};
 
 export const probeOf = (at: Vantage, ask: Ask, expect: Expectation): Probe<Heard> => {
   switch (ask.kind) {

@@ -99,23 +99,21 @@ const variablesOf = (lines: readonly string[]): Variables =>
  */
 export const n8nHealth = (n8n: N8n): Probe<Reached | null> => ({
   key: 'n8n/health',
-  question: {
-    at: n8n.host,
-    via: 'sh',
-    sudo: true,
-    script: [
-      find(n8n),
-      'if [ "$p" = 0 ]; then echo absent; exit; fi',
-      `v=$(${environment(['N8N_PORT', 'N8N_LISTEN_ADDRESS', 'N8N_PROTOCOL', 'N8N_SSL_KEY', 'N8N_ENDPOINT_HEALTH'])})`,
-      'w() { printf "%s\\n" "$v" | sed -n "s/^$1=//p"; }',
-      'a=$(w N8N_LISTEN_ADDRESS); case $a in ""|::|0.0.0.0) a=127.0.0.1;; *:*) a="[$a]";; esac',
-      'c=http; if [ "$(w N8N_PROTOCOL)" = https ] && [ -n "$(w N8N_SSL_KEY)" ]; then c=https; fi',
-      'o=$(w N8N_PORT); h=$(w N8N_ENDPOINT_HEALTH)',
-      `nsenter -t "$p" -n curl -qsSk --noproxy '*' -m 5 -w '\\n%{http_code}' "$c://$a:\${o:-5678}/\${h:-healthz}"`,
-    ].join('\n'),
-  },
+  question: { at: n8n.host, via: 'sh', sudo: true, script: healthScript(n8n) },
   read: (answer) => (answer.out === 'absent' ? null : reached(answer)),
 });
+/** The same, for a step that waits until it answers. */
+export const healthScript = (n8n: N8n): string =>
+  [
+    find(n8n),
+    'if [ "$p" = 0 ]; then echo absent; exit; fi',
+    `v=$(${environment(['N8N_PORT', 'N8N_LISTEN_ADDRESS', 'N8N_PROTOCOL', 'N8N_SSL_KEY', 'N8N_ENDPOINT_HEALTH'])})`,
+    'w() { printf "%s\\n" "$v" | sed -n "s/^$1=//p"; }',
+    'a=$(w N8N_LISTEN_ADDRESS); case $a in ""|::|0.0.0.0) a=127.0.0.1;; *:*) a="[$a]";; esac',
+    'c=http; if [ "$(w N8N_PROTOCOL)" = https ] && [ -n "$(w N8N_SSL_KEY)" ]; then c=https; fi',
+    'o=$(w N8N_PORT); h=$(w N8N_ENDPOINT_HEALTH)',
+    `nsenter -t "$p" -n curl -qsSk --noproxy '*' -m 5 -w '\\n%{http_code}' "$c://$a:\${o:-5678}/\${h:-healthz}"`,
+  ].join('\n');
 
 export interface Log {
   /** `2.40.7`; `null` where the log no longer reaches back to the start. */

@@ -27,6 +27,7 @@ import openrouterMaxTokens from './openrouter-max-tokens.ts';
 import paidHealthChecks from './paid-health-checks.ts';
 import portBound from './port-bound.ts';
 import readiness from './readiness.ts';
+import secretExpiry from './secret-expiry.ts';
 import tailnetAdmitted from './tailnet-admitted.ts';
 import unitActive from './unit-active.ts';
 import version from './version.ts';
@@ -64,4 +65,5 @@ export const litellm: readonly Check[] = [
   envPlaceholder,
   envDistinct,
   envPrivate,
+  secretExpiry,
 ];

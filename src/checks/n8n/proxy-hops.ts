@@ -1,7 +1,7 @@
 import { defineCheck, type Finding, type Fix, resultId } from '../../check.ts';
 import { isLost } from '../../evidence.ts';
 import type { N8n } from '../../fabric.ts';
-import { type EnvFile, type Log, n8nEnvFile, n8nHealth, n8nLog, n8nProcess, type Process } from '../../probes/n8n.ts';
+import { type EnvFile, healthScript, type Log, n8nEnvFile, n8nLog, n8nProcess, type Process } from '../../probes/n8n.ts';
 import { onHost } from '../../reproduce.ts';
 import { effectiveHops, HOPS, hopsOf, logCommand, plain, trustNeeded, variablesCommand } from '../../services/n8n.ts';
 import { quote } from '../../shell.ts';
@@ -152,7 +152,7 @@ const remedy = (n8n: N8n, file: EnvFile | null, right: number): Fix | undefined 
       seconds: PATIENCE + 60,
       script: [
         `systemctl restart ${quote(unit)}`,
-        `answers() {\n${n8nHealth(n8n).question.script}\n}`,
+        `answers() {\n${healthScript(n8n)}\n}`,
         `end=$(($(date +%s) + ${PATIENCE}))`,
         'while [ "$(date +%s)" -lt "$end" ]; do',
         `  if (answers) 2>/dev/null | tail -n 1 | grep -qx 200; then exit 0; fi`,
