@@ -143,6 +143,40 @@ export const keptPrivately = (at: HostName): Probe<readonly Omit<EnvCopy, 'value
       .map(([path = '', mode = '', owner = '']) => ({ path, mode, owner })),
 });
 
+const STORAGE = '/var/lib/containers/storage';
+/** Podman's folder, where others than root get at the database in it. */
+export interface Readable {
+  readonly folder: string;
+  readonly database: string;
+  readonly mode: string;
+}
+
+/**
+ * Whether others than root may read podman's database, which holds the environment of every container. `null`: they may not, or there is none.
+ *
+ *   755 /var/lib/containers
+ *   755 /var/lib/containers/storage
+ *   644 /var/lib/containers/storage/db.sql
+ */
+export const engineDatabase = (at: HostName): Probe<Readable | null> => ({
+  key: 'podman/database',
+  question: {
+    at,
+    via: 'sh',
+    sudo: true,
+    script: `f=${STORAGE}/db.sql; [ -e "$f" ] || exit 0; stat -c '%a %n' ${STORAGE.replace(/\/[^/]+$/, '')} ${STORAGE} "$f"`,
+  },
+  read: (answer) => {
+    const [above, mode, file] = succeeded(answer)
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => Number.parseInt(line, 8));
+    if (above === undefined || mode === undefined || file === undefined) return null;
+    const open = [0o001, 0o010].some((enter) => (above & enter) !== 0 && (mode & enter) !== 0 && (file & (enter * 4)) !== 0);
+    return open ? { folder: STORAGE, database: `${STORAGE}/db.sql`, mode: mode.toString(8) } : null;
+  },
+});
+
 /** Any letter in either case, for a pattern of `case`. */
 const anyCase = (text: string): string => text.replace(/[a-z]/g, (letter) => `[${letter}${letter.toUpperCase()}]`);
 /**

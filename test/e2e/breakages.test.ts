@@ -125,6 +125,15 @@ const breakages: readonly (readonly [string, Breakage])[] = [
     },
   ],
   [
+    'podman’s database readable by others',
+    {
+      check: 'litellm/engine-private',
+      saw: /storage\/db\.sql can be read by others: \/var\/lib\/containers\/storage is 0755/,
+      break: 'chmod 755 /var/lib/containers/storage',
+      mend: 'chmod 700 /var/lib/containers/storage',
+    },
+  ],
+  [
     'a placeholder for a key',
     {
       check: 'litellm/env-placeholder',

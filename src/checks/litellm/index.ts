@@ -8,6 +8,7 @@ import backgroundHealthChecks from './background-health-checks.ts';
 import completion from './completion.ts';
 import configDrift from './config-drift.ts';
 import creditRefusals from './credit-refusals.ts';
+import enginePrivate from './engine-private.ts';
 import envComplete from './env-complete.ts';
 import envDistinct from './env-distinct.ts';
 import envPlaceholder from './env-placeholder.ts';
@@ -65,5 +66,6 @@ export const litellm: readonly Check[] = [
   envPlaceholder,
   envDistinct,
   envPrivate,
+  enginePrivate,
   secretExpiry,
 ];
