@@ -87,6 +87,29 @@ test('--restart=never: .env alone; the next sync restarts it, through the gate',
   expect(await fabric(['deploy', 'litellm', '--dry-run', '--exit-code'])).toMatchObject({ code: 0 });
 }, 60_000);
 
+test('a host with another key than fabric.yaml pins gets nothing', async () => {
+  const path = join(folder, 'fabric.yaml');
+  const before = await root('cat /flux/apps/litellm/.env');
+  writeFileSync(path, readFileSync(path, 'utf8').replace(/hostKey: "[^"]+"/, `hostKey: "SHA256:${'a'.repeat(43)}"`));
+  put('sk-other-0123456789abcdef');
+  expect(await sync('--yes')).toMatchObject({ code: 3, err: expect.stringContaining('host key is not the pinned one') });
+  expect(await root('cat /flux/apps/litellm/.env')).toBe(before);
+  put('sk-second-0123456789abcdef');
+  declare();
+});
+
+test('the commands of docs/secrets.md are understood', async () => {
+  const page = readFileSync(join(import.meta.dirname, '../docs/secrets.md'), 'utf8');
+  const lines = [...page.matchAll(/^fabric (secrets .*?)(?: +#.*)?$/gm)].flatMap(([, args]) =>
+    args === undefined ? [] : [args.split(' ')],
+  );
+  expect(lines.length).toBeGreaterThan(5);
+  for (const args of lines) {
+    const { code, err } = await fabric([...args, ...(args[1] === 'diff' || args.includes('--dry-run') ? [] : ['--dry-run'])]);
+    expect([args, err, code]).toEqual([args, expect.not.stringContaining('error:'), args[1] === 'diff' ? 3 : 0]);
+  }
+});
+
 test('as JSON: names, what becomes of them, and sealed steps', async () => {
   put('sk-third-0123456789abcdef');
   const { out, code } = await sync('--dry-run', '--format', 'json');

@@ -80,6 +80,22 @@ test('a key changed, one added by hand, one no longer declared: synced, restarte
   expect(seen).toEqual(NOWHERE);
 });
 
+test('diff tells which of the three differs; a restart that was put off comes with the next sync', async () => {
+  const text = yaml('SECOND_KEY');
+  const key = 'sk-lab-third-2342ccbbaaddeeff';
+  const differs = async (sync: readonly string[]) => {
+    if (sync.length > 0) expect((await secrets(text, 'sync', '--yes', ...sync)).code).toBe(0);
+    const { code, out } = await secrets(text, 'diff');
+    return [code, out.split('\n')[0]];
+  };
+  put('master', key);
+  expect(await differs([])).toEqual([1, expect.stringMatching(/^LITELLM_MASTER_KEY {2}source ≠ \.env {8}= process /)]);
+  expect(await differs(['--restart', 'never'])).toEqual([1, expect.stringMatching(/^LITELLM_MASTER_KEY {2}source = \.env {8}≠ process /)]);
+  expect([await status(NEW), await status(key)]).toEqual(['200', '400']);
+  put('master', NEW);
+  expect(await differs(['--restart', 'auto'])).toEqual([0, expect.stringMatching(/^LITELLM_MASTER_KEY {2}source = \.env {8}= process /)]);
+});
+
 test('rotate: a new key in its source and in force, the old one refused, and in no kept release', async () => {
   const text = yaml('SECOND_KEY');
   const dry = await secrets(text, 'rotate', 'LITELLM_MASTER_KEY', '--dry-run', '--exit-code');
@@ -102,6 +118,8 @@ test('rotate: a new key in its source and in force, the old one refused, and in 
   expect((await secrets(text, 'diff')).code).toBe(0);
   const { out: json } = await it.fabric(text, ['validate', '--format', 'json']);
   expect(having(json, 'fail')).toEqual([]);
+  expect((await it.fabric(text, ['rollback', 'litellm', '--yes'])).code).toBe(0);
+  expect([await status(OLD), await status(NEW), await status(made)]).toEqual(['400', '400', '200']);
 });
 
 // Six stores at once: the real programs, as test/stores/build.sh has them.
