@@ -7,7 +7,7 @@ import { STATE } from '../../state.ts';
 
 export default defineCheck({
   id: 'litellm/env-private',
-  title: '.env and the copies that fabric keeps are root’s alone',
+  title: '.env and its copies are root’s alone',
   story:
     '.env holds the master key and the providers’ keys. Podman reads it on the host as root, so nobody else needs to, the container’s user included. A copy that others may read undoes that, and a rollback would put it in force as it is.',
   decides:
