@@ -1,6 +1,6 @@
 // `fabric secrets` on the demo's simulated host: what is refused, taken back, killed on the way. The same on a real host, and what only
 // that shows, is in test/e2e/secrets.test.ts.
-import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -74,19 +74,6 @@ test('before anything is deployed: .env alone, and nothing is restarted', async 
   expect(await status(FIRST)).toBe('200');
 }, 60_000);
 
-test('--restart=never: .env alone; the next sync restarts it, through the gate', async () => {
-  put('sk-second-0123456789abcdef');
-  expect(await sync('--dry-run', '--exit-code')).toMatchObject({ code: 6, out: expect.stringContaining('restart litellm.service') });
-  await root('sleep 1'); // times of files and units are seconds
-  const never = await sync('--restart', 'never', '--yes');
-  expect([never.code, never.err]).toEqual([0, expect.stringContaining('LiteLLM was not restarted, and goes on with the values')]);
-  expect([await status(FIRST), await inForce()]).toEqual(['200', key()]);
-  expect(await sync('--yes')).toMatchObject({ code: 0, err: expect.stringContaining('gate: LiteLLM is up') });
-  expect([await status(FIRST), await status(key())]).toEqual(['400', '200']);
-  expect(await sync('--dry-run', '--exit-code')).toMatchObject({ code: 0 });
-  expect(await fabric(['deploy', 'litellm', '--dry-run', '--exit-code'])).toMatchObject({ code: 0 });
-}, 60_000);
-
 test('a host with another key than fabric.yaml pins gets nothing', async () => {
   const path = join(folder, 'fabric.yaml');
   const before = await root('cat /flux/apps/litellm/.env');
@@ -94,7 +81,7 @@ test('a host with another key than fabric.yaml pins gets nothing', async () => {
   put('sk-other-0123456789abcdef');
   expect(await sync('--yes')).toMatchObject({ code: 3, err: expect.stringContaining('host key is not the pinned one') });
   expect(await root('cat /flux/apps/litellm/.env')).toBe(before);
-  put('sk-second-0123456789abcdef');
+  put(FIRST);
   declare();
 });
 
@@ -122,7 +109,7 @@ test('as JSON: names, what becomes of them, and sealed steps', async () => {
     }),
   ]);
   expect(out).not.toContain('sk-');
-  put('sk-second-0123456789abcdef');
+  put(FIRST);
 });
 
 test('a name that config.yaml still takes stays until a deployment; then it goes, and what was put in by hand stays', async () => {
@@ -190,7 +177,7 @@ test('rotated: the releases and what a fix replaced hold the new key alone', asy
   const { code, out, err } = await fabric(['secrets', 'rotate', 'LITELLM_MASTER_KEY', '--yes']);
   expect([code, err]).toEqual([0, expect.stringContaining('the old key is refused')]);
   expect([key() === old, await inForce(), await status(old), await status(key())]).toEqual([false, key(), '400', '200']);
-  expect(await root(`cd /var/lib/fabric; grep -rlE 'sk-(first|second)' . || true`)).toBe('./journal/feed/3.note');
+  expect(await root(`cd /var/lib/fabric; grep -rlE 'sk-first' . || true`)).toBe('./journal/feed/3.note');
   expect(await root(`cd /var/lib/fabric; grep -rl ${key()} litellm/releases | grep -c env`)).toBe(
     await root('ls /var/lib/fabric/litellm/releases | wc -l'),
   );
@@ -198,19 +185,48 @@ test('rotated: the releases and what a fix replaced hold the new key alone', asy
   await root('rm -r /var/lib/fabric/journal/feed');
 }, 60_000);
 
-test('the old key is let in all the same: taken back, the source too', async () => {
-  const old = key();
-  // Whatever .env says, the unit gives it this one.
+/** While this lasts LiteLLM takes the old key, whatever .env says: its unit gives it that. */
+const stubborn = async (old: string, work: () => Promise<void>): Promise<void> => {
   const unit = '/etc/containers/systemd/litellm.container';
   await root(`cp ${unit} /root/kept; sed 's/^EnvironmentFile=.*/&\\nEnvironment=LITELLM_MASTER_KEY=${old}/' /root/kept >${unit}`);
-  const { code, err } = await fabric(['secrets', 'rotate', 'LITELLM_MASTER_KEY', '--yes']);
-  expect([code, err]).toEqual([
-    1,
-    expect.stringMatching(/with the old key: HTTP 200, let in[\s\S]*everything is as it was\n.*has the old key again/),
-  ]);
+  await work();
+  await root(`cp /root/kept ${unit}; systemctl daemon-reload; systemctl restart litellm`);
+};
+
+test('the old key is let in all the same: taken back, the source too', async () => {
+  const old = key();
+  await stubborn(old, async () => {
+    const { code, err } = await fabric(['secrets', 'rotate', 'LITELLM_MASTER_KEY', '--yes']);
+    expect([code, err]).toEqual([
+      1,
+      expect.stringMatching(/with the old key: HTTP 200, let in[\s\S]*everything is as it was\n.*has the old key again/),
+    ]);
+  });
   expect([key(), await inForce()]).toEqual([old, old]);
   expect(statSync(join(folder, 'master')).mode & 0o777).toBe(0o600);
-  await root(`cp /root/kept ${unit}; systemctl daemon-reload; systemctl restart litellm`);
+}, 60_000);
+
+test('the source cannot be given the old key back: said, exit 7, and sync goes on with the new one', async () => {
+  const old = key();
+  mkdirSync(join(folder, 'keys'));
+  const path = join(folder, 'fabric.yaml');
+  writeFileSync(path, readFileSync(path, 'utf8').replace('file:master', 'file:keys/master'));
+  renameSync(join(folder, 'master'), join(folder, 'keys/master'));
+  await stubborn(old, async () => {
+    const running = start(['secrets', 'rotate', 'LITELLM_MASTER_KEY', '--yes']);
+    running.stderr?.on('data', (chunk) => {
+      if (String(chunk).includes('has a new key')) renameSync(join(folder, 'keys'), join(folder, 'away'));
+    });
+    expect(await running).toMatchObject({
+      exitCode: 7,
+      stderr: expect.stringMatching(/could not be given the old key back: it has the new one, LiteLLM the old one\n {2}→ mend/),
+    });
+  });
+  expect(await inForce()).toBe(old);
+  renameSync(join(folder, 'away/master'), join(folder, 'master'));
+  declare();
+  expect((await sync('--yes')).code).toBe(0);
+  expect([await inForce(), key() === old]).toEqual([key(), false]);
 }, 60_000);
 
 /** Runs until it says a word, and is killed then. */

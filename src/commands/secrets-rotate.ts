@@ -59,7 +59,16 @@ export const secretsRotate = async (name: string, options: ChangeOptions): Promi
         await write(made);
         process.stderr.write(`✓ ${visible(sourceText(source))} has a new key\n`);
         return async () => {
-          await write(was);
+          await write(was).catch((cause: unknown) => {
+            throw new Refusal(
+              `${visible(sourceText(source))} could not be given the old key back: it has the new one, LiteLLM the old one`,
+              {
+                exit: 7,
+                next: ['mend what stood in the way, and run `fabric secrets sync`: it puts the new key into force'],
+                cause,
+              },
+            );
+          });
           process.stderr.write(`↩ ${visible(sourceText(source))} has the old key again\n`);
         };
       },

@@ -79,7 +79,7 @@ export const sessionOf = (fabric: Fabric, through?: Promise<Connector>): Session
   const askStore: AskStore = async (secret) => {
     dates ??= datesOf(fabric);
     const had = (await dates).get(secret);
-    if (had === undefined) throw new Error(`bug: nobody asked for ${secret}`);
+    if (had === undefined) return { lost: 'unsupported', why: `${secret}: no store of it keeps a date` };
     if ('missing' in had) {
       const { missing, login } = had;
       return login === undefined ? { lost: 'unreadable', why: missing } : { lost: 'login', why: `${missing}: ${login}` };
