@@ -50,6 +50,14 @@ const bound = replaced([/127\.0\.0\.1:8000/, '0.0.0.0:8000']);
 
 const DERIVED: readonly Derived[] = [
   {
+    check: 'litellm/secret-expiry',
+    moment: 'before-expired',
+    from: 'before',
+    why: 'a Key Vault only notes the date, and hands the value out after it (Microsoft: about Azure Key Vault secrets)',
+    fabric: replaced(['{ vault: { path: dated, field: key } }', '{ azure: { vault: kv-ops, name: dated-key } }']),
+    says: { here: { 'store/DATED_KEY': said('expires 1767225600') } },
+  },
+  {
     check: 'litellm/models-equal',
     moment: 'before-added-in-ui',
     from: 'after',
