@@ -1,4 +1,4 @@
-import type { Address, HostName } from './fabric.ts';
+import type { Address, HostName, SecretName } from './fabric.ts';
 import type { Content } from './secret.ts';
 
 /** Who was asked: a host of fabric.yaml, or `here`: this machine. */
@@ -22,7 +22,7 @@ export interface Script {
 }
 
 /** Asked by this machine itself, without a shell. */
-export type Native = DnsQuestion | QuicQuestion;
+export type Native = DnsQuestion | QuicQuestion | StoreQuestion;
 /** The answer is what dig prints. Elsewhere a script asks it of dig. */
 export interface DnsQuestion {
   readonly at: 'here';
@@ -46,6 +46,12 @@ export interface QuicQuestion {
   readonly port: number;
   /** 3 when absent. */
   readonly seconds?: number;
+}
+/** What a secret's store says about it, but for the value: `expires 1767225600`, or `expires never`. */
+export interface StoreQuestion {
+  readonly at: 'here';
+  readonly via: 'store';
+  readonly secret: SecretName;
 }
 
 /** Raw on purpose; no final newline. */

@@ -9,6 +9,8 @@ import type { FixOptions } from './commands/fix.ts';
 import type { InitOptions } from './commands/init.ts';
 import type { LintCommandOptions } from './commands/lint.ts';
 import type { RexOptions, RexRunOptions } from './commands/rex.ts';
+import type { DiffOptions } from './commands/secrets-diff.ts';
+import type { SyncOptions } from './commands/secrets-sync.ts';
 import type { Common } from './commands/session.ts';
 import type { StatusOptions } from './commands/status.ts';
 import type { ValidateOptions } from './commands/validate.ts';
@@ -85,6 +87,29 @@ litellm(
 litellm(program.command('remove').description('Take away what was deployed'), 'Remove LiteLLM from its host').action(
   (options: ChangeOptions) => finish(import('./commands/remove.ts').then(({ remove }) => remove(options))),
 );
+const secrets = program.command('secrets').description('Keys: from where they are kept into .env, and into force');
+const service = (): Argument => new Argument('[service]', 'whose secrets').default('litellm');
+const onHost = (): Option => new Option('--host <host>', 'on that host of fabric.yaml');
+changing(secrets.command('sync').description('Make .env hold what the sources hold; LiteLLM is restarted where that changed something'))
+  .addArgument(service())
+  .addOption(onHost())
+  .addOption(new Option('--restart <when>', 'restart LiteLLM where its keys changed, or never').choices(['auto', 'never']).default('auto'))
+  .action((name: string, options: SyncOptions) =>
+    finish(import('./commands/secrets-sync.ts').then(({ secretsSync }) => secretsSync(name, options))),
+  );
+becoming(secrets.command('diff').description('Does the source hold what .env and the running process hold? Exit 1 where they differ'))
+  .addArgument(service())
+  .addOption(config())
+  .addOption(onHost())
+  .addOption(format())
+  .action((name: string, options: DiffOptions) =>
+    finish(import('./commands/secrets-diff.ts').then(({ secretsDiff }) => secretsDiff(name, options))),
+  );
+changing(secrets.command('rotate').description('A new key for LiteLLM, into its source and into force; the old one is shown to be refused'))
+  .argument('<name>', 'the name of the secret, as in fabric.yaml')
+  .action((name: string, options: ChangeOptions) =>
+    finish(import('./commands/secrets-rotate.ts').then(({ secretsRotate }) => secretsRotate(name, options))),
+  );
 becoming(program.command('validate').description('Is it as declared? Asks each host once, changes nothing'))
   .argument(
     '[target]',

@@ -40,6 +40,9 @@ export type Keyring = ReadonlyMap<SecretName, Secret>;
 /** 32 random bytes a run, in hex: the key of every fingerprint. Never recorded. */
 export const RUN_KEY: SecretRef = { secret: 'fabric/run-key' };
 
+/** The key that a rotation takes out of force, for proving that it is. */
+export const REVOKED: SecretRef = { secret: 'fabric/revoked-key' };
+
 /** sudo's password, where the user gave one. It is in no question and no plan: `src/hosts/become.ts` hands it to sudo alone. */
 export const BECOME: SecretRef = { secret: 'fabric/become' };
 

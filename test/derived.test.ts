@@ -54,6 +54,14 @@ const bound = replaced([/127\.0\.0\.1:8000/, '0.0.0.0:8000']);
 
 const DERIVED: readonly Derived[] = [
   {
+    check: 'litellm/secret-expiry',
+    moment: 'before-expired',
+    from: 'before',
+    why: 'a Key Vault only notes the date, and hands the value out after it (Microsoft: about Azure Key Vault secrets)',
+    fabric: replaced(['{ vault: { path: dated, field: key } }', '{ azure: { vault: kv-ops, name: dated-key } }']),
+    says: { here: { 'store/DATED_KEY': said('expires 1767225600') } },
+  },
+  {
     check: 'litellm/models-equal',
     moment: 'before-added-in-ui',
     from: 'after',
@@ -306,6 +314,7 @@ const RECORDED: ReadonlySet<string> = new Set([
   'dns/resolv-conf before-not-among',
   'dns/resolv-conf before-past-resolved',
   'dns/resolver before-udp',
+  'litellm/env-private',
 ]);
 test('every recording that is not plainly before or after is recorded from a host, or derived here', () => {
   const derived = DERIVED.map(({ check, moment }) => `${check} ${moment}`);

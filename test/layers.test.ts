@@ -16,7 +16,7 @@ const ARROWS: Readonly<Record<string, { readonly from: readonly string[]; readon
   draft: { from: ['core', 'fabric', 'services', 'probes', 'draft'], packages: ['yaml'] },
   checks: { from: ['core', 'services', 'probes', 'checks'], packages: ['diff'] },
   deploy: { from: ['core', 'services', 'probes', 'deploy'], packages: [] },
-  secrets: { from: ['core', 'hosts', 'secrets'], packages: ['execa'] },
+  secrets: { from: ['core', 'hosts', 'secrets'], packages: ['execa', 'signal-exit'] },
   hosts: { from: ['core', 'hosts'], packages: ['dns-packet', 'execa', 'ssh2'] },
   report: { from: ['core', 'report'], packages: ['chalk', 'diff'] },
   commands: {

@@ -83,7 +83,9 @@ test('validate, doctor and rex run note what they found, and rex list tells it',
   says(answersOf('litellm/env-private/before'));
   await run(['doctor', 'litellm']);
   expect(kept().get('litellm/env-private@akira')).toMatchObject({ times: 2, firing: true });
-  expect((await run(['rex', 'list'])).out).toMatch(/^litellm\/env-private +\d+ s ago +\d+ s ago +2 {2}\.env is root’s alone$/m);
+  expect((await run(['rex', 'list'])).out).toMatch(
+    /^litellm\/env-private +\d+ s ago +\d+ s ago +2 {2}\.env and its copies are root’s alone$/m,
+  );
   expect(readdirSync(state).filter((name) => !/^[0-9a-f]{12}\.ledger$/.test(name))).toEqual([]);
 });
 

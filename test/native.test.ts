@@ -22,7 +22,7 @@ const serving = async (answer: (datagram: Buffer) => Buffer | null, family: 'udp
   return socket.address().port;
 };
 const asked = async (port: number, to = '127.0.0.1', seconds = 5): Promise<string> => {
-  const answer = await askNatively({ at: 'here', via: 'quic', to, port, seconds });
+  const answer = await askNatively({ at: 'here', via: 'quic', to, port, seconds }, undefined);
   return isLost(answer) ? `lost: ${answer.lost}` : `${answer.code} ${answer.out}${answer.err}`;
 };
 

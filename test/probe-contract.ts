@@ -7,6 +7,7 @@ import { checks } from '../src/checks/index.ts';
 import { needs as deployNeeds } from '../src/deploy/needs.ts';
 import { needs as removeNeeds } from '../src/deploy/remove.ts';
 import { needs as rollbackNeeds } from '../src/deploy/rollback.ts';
+import { needs as syncNeeds } from '../src/deploy/sync.ts';
 import { facts, isLost, type Key, type Probe } from '../src/evidence.ts';
 import { needsOf } from '../src/examine.ts';
 import { byWay, questionsOf } from '../src/hosts/collect.ts';
@@ -163,6 +164,8 @@ const observed = async (place: Place, yaml: string): Promise<Readonly<Record<Key
     ...deployNeeds(fabric),
     ...rollbackNeeds(fabric),
     ...removeNeeds(fabric),
+    // The simulated LiteLLM is no process of its own.
+    ...syncNeeds(fabric).filter(({ key }) => key !== 'process/litellm'),
     ...needsOf(fabric, checks, { smoke: false, at: [] }),
     lastLines('akira', UNIT, 20),
   ];

@@ -252,7 +252,7 @@ Session du 12 mars.
     says(answersOf('litellm/env-private/before'));
     const { code, out } = await run(['rex', 'run', 'litellm/env-private', 'litellm/readiness@akira', '--record', 'kept/before']);
     expect([code, out]).toEqual([1, expect.stringMatching(/1 fail, 1 pass\n$/)]);
-    expect(readFileSync(join(dir, 'kept/before/akira.evidence'), 'utf8').match(/^= /gm)?.length).toBe(2);
+    expect(readFileSync(join(dir, 'kept/before/akira.evidence'), 'utf8').match(/^= /gm)?.length).toBe(3);
     expect(readRecordings(join(dir, 'kept')).map(({ moment }) => moment)).toEqual(['before']);
     expect(await run(['rex', 'run', 'REX-35'])).toMatchObject({ code: 2, err: expect.stringContaining('REX-35 has no check yet') });
     expect(await run(['rex', 'run', 'litellm/redines'])).toMatchObject({

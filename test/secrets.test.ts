@@ -27,6 +27,7 @@ import { fabricOf, SAMPLE } from './sample.ts';
 import { contract, type Store } from './store-contract.ts';
 import { keyVault, TOKEN } from './stores/key-vault.ts';
 
+const BIN = join(import.meta.dirname, '../bin/fabric.js');
 const folder = mkdtempSync(join(tmpdir(), 'fabric-secrets-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 
@@ -41,6 +42,15 @@ const programs = (scripts: Readonly<Record<string, string>>): NodeJS.ProcessEnv 
   }
   return { PATH: `${bin}:/usr/bin:/bin`, HOME: folder };
 };
+/** The processes that sleep for so long. */
+const sleeping = (seconds: string): readonly string[] =>
+  readdirSync('/proc').filter((pid) => {
+    try {
+      return readFileSync(`/proc/${pid}/cmdline`, 'utf8') === `sleep\0${seconds}\0`;
+    } catch {
+      return false; // it has ended
+    }
+  });
 const why = async (source: SecretSource, env: NodeJS.ProcessEnv, seconds = 30): Promise<string> => {
   const said = (await askAll(new Map([['KEY', source]]), env, seconds)).get('KEY');
   if (said === undefined || !('missing' in said)) throw new Error('it is not missing');
@@ -322,14 +332,19 @@ describe('programs', () => {
     expect(await why(command('get'), env, 1)).toBe('command get: get took more than 1 s and was ended');
     expect(performance.now() - before).toBeLessThan(5000);
     await new Promise((resolve) => setTimeout(resolve, 100));
-    const left = readdirSync('/proc').filter((pid) => {
-      try {
-        return readFileSync(`/proc/${pid}/cmdline`, 'utf8') === 'sleep\x00987654\0';
-      } catch {
-        return false;
-      }
-    });
-    expect(left).toEqual([]);
+    expect(sleeping('987654')).toEqual([]);
+  });
+
+  test.each(['SIGINT', 'SIGTERM'] as const)('%s ends the program too, with all that it started', async (signal) => {
+    const path = inFile('fabric.yaml');
+    writeFileSync(path, SAMPLE.replace('file:~/.secrets/openrouter', '{ command: [get] }'));
+    const env = programs({ get: 'sleep 876543 & sleep 876543' });
+    const args = [BIN, 'deploy', 'litellm', '--dry-run', '--config', path];
+    const running = execa(process.execPath, args, { env, extendEnv: false, reject: false });
+    await expect.poll(() => sleeping('876543').length, { timeout: 20_000 }).toBe(2);
+    running.kill(signal);
+    expect(await running).toMatchObject({ signal });
+    await expect.poll(() => sleeping('876543'), { timeout: 10_000 }).toEqual([]);
   });
 
   test('not installed, not executable', async () => {
@@ -345,7 +360,7 @@ describe('programs', () => {
   });
 
   test('a program sees no secret of ours in its environment, nor a terminal for gpg', async () => {
-    const env = { ...programs({ get: 'env | tr "\\n" " "' }), LITELLM_MASTER_KEY: 'sk-ours', GPG_TTY: '/dev/pts/0', KEPT: 'yes' };
+    const env = { ...programs({ get: 'env | tr "\\n" ","' }), LITELLM_MASTER_KEY: 'sk-ours', GPG_TTY: '/dev/pts/0', KEPT: 'yes' };
     const sources = new Map<string, SecretSource>([
       ['LITELLM_MASTER_KEY', { from: 'env', name: 'LITELLM_MASTER_KEY' }],
       ['OTHER', command('get')],

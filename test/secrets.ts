@@ -139,6 +139,12 @@ export const SPARED: readonly string[] = [
   'EnvironmentFile=/flux/apps/litellm/.env',
   'PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin',
   'OPENROUTER_API_KEY: file:~/.secrets/openrouter',
+  'OPENROUTER_API_KEY: pass:litellm/openrouter',
+  'OPENROUTER_API_KEY: sops:secrets.yaml#litellm.openrouter_key',
+  'OPENROUTER_API_KEY: "op://homelab/openrouter/credential"',
+  'GEMINI_API_KEY: { azure: { vault: kv-ops, name: gemini-api-key } }',
+  '{"GEMINI_API_KEY": {"vault": {"path": "litellm/prod", "field": "api_key"}}}',
+  'COHERE_API_KEY: { command: [my-store, get, cohere] }',
   'the disk-usage of risk-averse task-runners',
   'ssh-ed25519 is the only host key algorithm',
 ];

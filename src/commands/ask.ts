@@ -4,6 +4,7 @@ import { examine, needsOf } from '../examine.ts';
 import type { Keyring } from '../secret.ts';
 import { knownSecrets } from '../secrets/fetch.ts';
 import { newBundle } from './bundle.ts';
+import { guard } from './guard.ts';
 import { progress } from './progress.ts';
 import type { Session } from './session.ts';
 
@@ -30,6 +31,7 @@ export const hear = async (
   const { record } = options;
   // Nothing of it is sent anywhere: what is known is recognised in answers, and taken out before they are kept.
   const known = record === undefined ? keyring : new Map([...(await knownSecrets(fabric.litellm.secrets, process.env)), ...keyring]);
+  guard(known);
   const bundle = record === undefined ? undefined : newBundle(record, fabric, text, known);
   const needs = needsOf(fabric, selected, options);
   const asking = progress(`asking ${[...new Set(needs.map(({ question }) => question.at))].join(', ')}`);

@@ -3,6 +3,7 @@ import { createInterface } from 'node:readline';
 import { Writable } from 'node:stream';
 import { Refusal } from '../errors.ts';
 import { BECOME, type Keyring, Secret } from '../secret.ts';
+import { guard } from './guard.ts';
 import { Interrupted } from './interrupted.ts';
 
 /** How the command line hands sudo's password over. */
@@ -12,10 +13,12 @@ export interface BecomeOptions {
   readonly becomePassFile?: string;
 }
 
-/** The keyring with sudo's password in it, asked for or read as the user said; one for all hosts. */
+/** The keyring with sudo's password in it, asked for or read as the user said; one for all hosts. What is in it is never printed from here on. */
 export const withBecome = async (keyring: Keyring, options: BecomeOptions): Promise<Keyring> => {
   const password = await passwordOf(options);
-  return password === undefined ? keyring : new Map([...keyring, [BECOME.secret, new Secret(BECOME.secret, password)]]);
+  const whole = password === undefined ? keyring : new Map([...keyring, [BECOME.secret, new Secret(BECOME.secret, password)]]);
+  guard(whole);
+  return whole;
 };
 
 const passwordOf = async ({ askBecomePass, becomePassFile }: BecomeOptions): Promise<string | undefined> => {

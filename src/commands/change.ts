@@ -61,6 +61,8 @@ export interface Purpose {
   readonly keepsReplaced: boolean;
   /** Where there is nothing to change. Absent: LiteLLM's. */
   readonly host?: HostName;
+  /** Done once the hosts are locked, before the first step, and not on a host. What it returns takes it back. */
+  readonly first?: () => Promise<() => Promise<void>>;
 }
 
 /** The hosts that a plan changes. */
@@ -91,7 +93,9 @@ export const change = async (
     return { is: 'declined' };
   }
   return locked(session, hosts, keyring, 'then taking back what was done', async (locks, signal) => {
+    const back = await purpose.first?.();
     const outcome = await carryOut(session, plan, keyring, purpose, locks, signal);
+    if (outcome.is === 'taken back' || outcome.is === 'interrupted') await back?.();
     // What was replaced is worth keeping where it could not be put back, or may be put back later.
     return { result: outcome, keepFiles: outcome.is === 'stuck' || (outcome.is === 'done' && purpose.keepsReplaced) };
   });

@@ -6,6 +6,7 @@ import { obstacles } from '../deploy/preconditions.ts';
 import { Refusal } from '../errors.ts';
 import type { Evidence, Facts } from '../evidence.ts';
 import { examine, needsOf } from '../examine.ts';
+import type { SecretName } from '../fabric.ts';
 import type { Plan } from '../plan.ts';
 import { file } from '../probes/file.ts';
 import { mounts } from '../probes/headscale.ts';
@@ -37,10 +38,7 @@ export const planDeployment = async (session: Session, keyring: Keyring, relevan
       throw new Refusal(`${host} is not ready, and nothing was changed:\n  ${found.map(({ what }) => what).join('\n  ')}`, {
         next: found.map(({ mend }) => mend),
       });
-    const runKey = keyring.get(RUN_KEY.secret);
-    if (!runKey) throw new Error('bug: no run key');
-    const fingerprints = new Map([...keyring].map(([name, secret]) => [name, secret.fingerprint(runKey)]));
-    return deployPlan(fabric, facts, { before, fingerprints, by: session.by });
+    return deployPlan(fabric, facts, { before, fingerprints: fingerprintsOf(keyring), by: session.by });
   };
   return { evidence, before, plan: certain(evidence, deployNeeds(fabric), planOf) };
 };
@@ -85,4 +83,11 @@ export const planNames = async (
   } finally {
     asking.end();
   }
+};
+
+/** What each value is compared by: under this run's key. */
+export const fingerprintsOf = (keyring: Keyring): ReadonlyMap<SecretName, string> => {
+  const runKey = keyring.get(RUN_KEY.secret);
+  if (!runKey) throw new Error('bug: no run key');
+  return new Map([...keyring].map(([name, secret]) => [name, secret.fingerprint(runKey)]));
 };

@@ -5,11 +5,15 @@ import { Chalk, type ChalkInstance } from 'chalk';
 import { Refusal } from '../errors.ts';
 import { type Evidence, type Facts, facts, type Lost, type Probe, Unreadable } from '../evidence.ts';
 import { findFabric, loadFabric } from '../fabric/find.ts';
-import type { Fabric, Host, HostName } from '../fabric.ts';
+import type { Fabric, Host, HostName, SecretName } from '../fabric.ts';
 import { collect, type World } from '../hosts/collect.ts';
 import { type Connector, connect } from '../hosts/connector.ts';
+import type { AskStore } from '../hosts/native.ts';
+import { dated } from '../probes/store.ts';
 import type { Keyring } from '../secret.ts';
+import { askAll, type Had, keyringOf } from '../secrets/fetch.ts';
 import type { BecomeOptions } from './become.ts';
+import { guard } from './guard.ts';
 
 /** What one command has in hand: the fabric, the way to its hosts, and where to print. */
 export interface Session {
@@ -71,6 +75,17 @@ export const sessionOf = (fabric: Fabric, through?: Promise<Connector>): Session
     connectors.set(name, known);
     return known;
   };
+  let dates: Promise<ReadonlyMap<SecretName, Had>> | undefined;
+  const askStore: AskStore = async (secret) => {
+    dates ??= datesOf(fabric);
+    const had = (await dates).get(secret);
+    if (had === undefined) return { lost: 'unsupported', why: `${secret}: no store of it keeps a date` };
+    if ('missing' in had) {
+      const { missing, login } = had;
+      return login === undefined ? { lost: 'unreadable', why: missing } : { lost: 'login', why: `${missing}: ${login}` };
+    }
+    return { code: 0, out: `expires ${had.expiry ?? 'never'}`, err: '' };
+  };
   return {
     fabric,
     paint: painter(process.stdout),
@@ -80,7 +95,7 @@ export const sessionOf = (fabric: Fabric, through?: Promise<Connector>): Session
     host,
     connector,
     ask: (probes, keyring, within) => {
-      const world: World = { fabric, keyring, connector, now, ...(within === undefined ? {} : { within }) };
+      const world: World = { fabric, keyring, connector, now, askStore, ...(within === undefined ? {} : { within }) };
       return collect(probes, world);
     },
     close: async () => {
@@ -88,6 +103,13 @@ export const sessionOf = (fabric: Fabric, through?: Promise<Connector>): Session
       await Promise.all([...all].map(async (one) => (await one).close()));
     },
   };
+};
+
+/** All stores that keep dates, asked at once and once a run: what they say of the values is all that is kept. */
+const datesOf = async (fabric: Fabric): Promise<ReadonlyMap<SecretName, Had>> => {
+  const had = await askAll(new Map([...fabric.litellm.secrets].filter(([, source]) => dated(source))), process.env);
+  guard(new Map([...keyringOf(had)].filter(([name]) => had.has(name))));
+  return had;
 };
 
 /** Reads the evidence for a command that cannot go on without: what is lost is a Refusal with the next step. */

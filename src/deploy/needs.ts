@@ -6,7 +6,7 @@ import { file, sinceChange } from '../probes/file.ts';
 import { firewallSettings, permanentZones, runtimeFirewall } from '../probes/firewall.ts';
 import { machine } from '../probes/machine.ts';
 import { interfaces, listeners } from '../probes/network.ts';
-import { kept } from '../probes/release.ts';
+import { kept, written } from '../probes/release.ts';
 import { unit } from '../probes/unit.ts';
 import { CONTAINER, envPath, files, RUNBOOK_UNIT, UNIT } from '../services/litellm.ts';
 
@@ -33,6 +33,7 @@ export const questions = (fabric: Fabric) => {
     settings: firewallSettings(host, listen.port),
     interfaces: interfaces(host),
     kept: kept(litellm),
+    written: written(host),
   };
 };
 

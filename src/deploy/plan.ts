@@ -1,12 +1,14 @@
-import { type CheckId, type Report, type ResultId, resultId } from '../check.ts';
+import type { CheckId, Report } from '../check.ts';
 import type { Facts } from '../evidence.ts';
 import type { Fabric, SecretName } from '../fabric.ts';
-import { type FileState, gateList, type Line, type Plan, type Step, sha256 } from '../plan.ts';
-import { ENV_MODE, ENV_OWNER, envPath, type File, files, UNIT } from '../services/litellm.ts';
+import { type FileState, type Plan, type Step, sha256 } from '../plan.ts';
+import { type File, files } from '../services/litellm.ts';
 import { quote } from '../shell.ts';
 import { activate } from './activate.ts';
 import { earlier, keepFound, retire } from './earlier.ts';
+import { environment, noteNames, permissions, sealedNames } from './environment.ts';
 import { closeStale, openFirewall } from './firewall.ts';
+import { gate } from './gate.ts';
 import { questions } from './needs.ts';
 import { keepRelease } from './release.ts';
 
@@ -26,9 +28,6 @@ const OWN: readonly CheckId[] = [
 ];
 const AFTER_FIREWALL: readonly CheckId[] = ['litellm/tailnet-admitted', 'litellm/access'];
 
-/** These do not heal by waiting. */
-export const hopeless = (host: string): readonly ResultId[] => [resultId('litellm/unit-active', host)];
-
 /** What the plan needs besides the facts. `fingerprints`: of each secret's value, under this run's key. `by`: who deploys. */
 export interface Inputs {
   readonly before: Report;
@@ -47,7 +46,9 @@ export const plan = (fabric: Fabric, facts: Facts, { before, fingerprints, by }:
   const old = earlier(fabric, facts);
 
   const configSteps = own(host, config, know(asked.config));
-  const envSteps = environment(fabric, facts, fingerprints);
+  // config.yaml is written too, so nothing goes on using a name that goes.
+  const sealed = sealedNames(fabric, facts, fingerprints, new Set());
+  const envSteps = environment(fabric, facts, sealed);
   const unitSteps = own(host, quadlet, know(asked.quadlet));
   const retireSteps = retire(fabric, facts);
   const fileSteps = [...configSteps, ...envSteps, ...unitSteps];
@@ -71,24 +72,6 @@ export const plan = (fabric: Fabric, facts: Facts, { before, fingerprints, by }:
       ? [{ do: 'run', host, title: `pull ${litellm.image}`, script: `podman pull -q ${quote(litellm.image)}`, undo: 'nothing' }]
       : [];
   const firewall = [...openFirewall(fabric, facts), ...closeStale(fabric, facts)];
-  const gate = (title: string, ids: readonly CheckId[], withinSeconds: number): Step => {
-    const mine = before.results.filter(
-      ({ check, status }) =>
-        ids.includes(check.id) && !(check.id === 'litellm/key-required' && litellm.masterKey === null && status === 'warn'),
-    );
-    return {
-      do: 'gate',
-      host,
-      title,
-      ...gateList(
-        before,
-        mine.map(({ id }) => id),
-      ),
-      hopeless: hopeless(host),
-      withinSeconds,
-      log: UNIT,
-    };
-  };
   const service: readonly Step[] =
     restart || fileSteps.length > 0
       ? [
@@ -96,7 +79,7 @@ export const plan = (fabric: Fabric, facts: Facts, { before, fingerprints, by }:
           ...fileSteps,
           ...retireSteps,
           ...(restart ? [activate(fabric)] : []),
-          gate('LiteLLM is up, answers, refuses strangers and serves the declared models; nothing else is worse', OWN, 60),
+          gate(fabric, before, 'LiteLLM is up, answers, refuses strangers and serves the declared models; nothing else is worse', OWN, 60),
         ]
       : [];
   const change = [
@@ -105,11 +88,17 @@ export const plan = (fabric: Fabric, facts: Facts, { before, fingerprints, by }:
     ...(firewall.length > 0
       ? [
           ...firewall,
-          gate('the firewall admits who may connect; nothing else is worse', [...(service.length > 0 ? OWN : []), ...AFTER_FIREWALL], 10),
+          gate(
+            fabric,
+            before,
+            'the firewall admits who may connect; nothing else is worse',
+            [...(service.length > 0 ? OWN : []), ...AFTER_FIREWALL],
+            10,
+          ),
         ]
       : []),
   ];
-  const release = fileSteps.length > 0 || !kept.inForce ? [keepRelease(fabric, by)] : [];
+  const release = fileSteps.length > 0 || !kept.inForce ? [keepRelease(fabric, by, litellm.image, noteNames(fabric, facts, sealed))] : [];
   return [...change, ...release];
 };
 
@@ -117,41 +106,4 @@ export const plan = (fabric: Fabric, facts: Facts, { before, fingerprints, by }:
 const own = (host: string, { path, mode, owner, text }: File, was: FileState | null): readonly Step[] => {
   if (was?.sha256 !== sha256(text)) return [{ do: 'write', host, path, mode, owner, was, now: text }];
   return permissions(host, path, was, { mode, owner });
-};
-
-interface Permissions {
-  readonly mode: string;
-  readonly owner: string;
-}
-const permissions = (host: string, path: string, was: Permissions, now: Permissions): readonly Step[] => {
-  if (was.mode === now.mode && was.owner === now.owner) return [];
-  // An owner without a name cannot be given back by name.
-  const set = ({ mode, owner }: Permissions): string =>
-    `${owner.includes('UNKNOWN') ? '' : `chown ${quote(owner)} ${quote(path)}; `}chmod ${quote(mode)} ${quote(path)}`;
-  return [
-    {
-      do: 'run',
-      host,
-      title: `make ${path} ${now.mode} ${now.owner} (it is ${was.mode} ${was.owner})`,
-      script: set(now),
-      undo: { script: set(was) },
-    },
-  ];
-};
-
-/** Names that are absent from .env or hold another value there. What was put there by hand stays. */
-const environment = (fabric: Fabric, { know }: Facts, fingerprints: ReadonlyMap<SecretName, string>): readonly Step[] => {
-  const { litellm } = fabric;
-  const { host } = litellm;
-  const path = envPath(litellm);
-  const was = know(questions(fabric).env);
-  const lines = [...litellm.secrets.keys()].flatMap((name): readonly Line[] => {
-    const there = was?.values.get(name);
-    if (there !== undefined && there === fingerprints.get(name)) return [];
-    return [{ begins: `${name}=`, was: there === undefined ? 'absent' : 'other', now: [`${name}=`, { secret: name }] }];
-  });
-  if (was !== null && lines.length === 0) return permissions(host, path, was, { mode: ENV_MODE, owner: ENV_OWNER });
-  return [
-    { do: 'patch', host, path, mode: ENV_MODE, owner: ENV_OWNER, was: was === null ? null : { mode: was.mode, owner: was.owner }, lines },
-  ];
 };

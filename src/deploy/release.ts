@@ -10,8 +10,8 @@ export const putInForce = (n: string): string =>
 /** How many releases a host keeps. */
 const KEEP = 5;
 
-/** Keeps the files in force as the next release: image, config and .env together. */
-export const keepRelease = ({ litellm }: Fabric, by: string): Step => ({
+/** Keeps the files in force as the next release: image, config and .env together. `image`: theirs. `more`: shell that comes with it. */
+export const keepRelease = ({ litellm }: Fabric, by: string, image: string, more: readonly string[] = []): Step => ({
   do: 'run',
   host: litellm.host,
   title: 'keep this as a release, for `fabric rollback litellm`',
@@ -22,10 +22,11 @@ export const keepRelease = ({ litellm }: Fabric, by: string): Step => ({
     `c=$(cat ${quote(CURRENT)} 2>/dev/null || echo "$n"); for d in $(ls); do if [ "$d" -gt "$c" ]; then rm -rf "$d"; fi; done`,
     'rm -rf .new; mkdir .new',
     ...keptAs(litellm).map(([name, path]) => `cp -p ${quote(path)} .new/${name}`),
-    `printf '%s %s %s %s\\n' "$n" "$(date +%s)" ${quote(litellm.image)} ${quote(by)} >.new/release`,
+    `printf '%s %s %s %s\\n' "$n" "$(date +%s)" ${quote(image)} ${quote(by)} >.new/release`,
     'mv .new "$n"',
     putInForce('$n'),
     `for d in $(ls | sort -n | head -n -${KEEP}); do rm -rf "$d"; done`,
+    ...more,
   ].join('\n'),
   undo: 'nothing',
 });

@@ -23,13 +23,14 @@ export const plan = (fabric: Fabric, facts: Facts): Plan => {
   const quadlet = facts.know(questions(fabric).quadlet);
   // What somebody else deployed is not ours to take away.
   if (kept.releases.length === 0 && kept.current === null && !quadlet?.text.startsWith(HEADER)) return [];
-  const secrets = [...fabric.litellm.secrets.keys()];
-  const byHand = [...(facts.know(questions(fabric).env)?.values.keys() ?? [])].filter((name) => !secrets.includes(name));
+  const there = [...(facts.know(questions(fabric).env)?.values.keys() ?? [])];
+  const ours = [...new Set([...fabric.litellm.secrets.keys(), ...facts.know(questions(fabric).written)])];
+  const byHand = there.filter((name) => !ours.includes(name));
   const removals = owned(fabric).flatMap(({ path, probe }): readonly Step[] => {
     const was = facts.know(probe);
     if (was === null) return [];
     if (path === envPath(fabric.litellm) && byHand.length > 0) {
-      const lines = secrets.map((name) => ({ begins: `${name}=`, was: 'other' as const, now: null }));
+      const lines = ours.map((name) => ({ begins: `${name}=`, was: 'other' as const, now: null }));
       return [{ do: 'patch', host, path, mode: ENV_MODE, owner: ENV_OWNER, was, lines }];
     }
     return [{ do: 'write', host, path, mode: ENV_MODE, owner: ENV_OWNER, was, now: null }];
@@ -65,7 +66,7 @@ export const plan = (fabric: Fabric, facts: Facts): Plan => {
             do: 'run',
             host,
             title: `delete the ${kept.releases.length} kept releases, with the keys in them${kept.found.length > 0 ? ` (${FOUND} stays: it was there before fabric)` : ''}`,
-            script: `rm -rf ${STATE}/litellm/releases ${STATE}/litellm/current ${STATE}/litellm/rules; rmdir ${STATE}/litellm ${quote(directory)} 2>/dev/null || true`,
+            script: `rm -rf ${STATE}/litellm/releases ${STATE}/litellm/current ${STATE}/litellm/rules ${STATE}/litellm/names; rmdir ${STATE}/litellm ${quote(directory)} 2>/dev/null || true`,
             undo: 'impossible',
           },
         ]

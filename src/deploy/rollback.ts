@@ -8,8 +8,8 @@ import { bracket, UNIT } from '../services/litellm.ts';
 import { quote } from '../shell.ts';
 import { activate } from './activate.ts';
 import { openFirewall } from './firewall.ts';
+import { hopeless } from './gate.ts';
 import { needs as deployNeeds, questions } from './needs.ts';
-import { hopeless } from './plan.ts';
 import { putInForce } from './release.ts';
 
 /** What must hold of whatever release runs. Which models it serves is that release's affair. */

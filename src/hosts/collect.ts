@@ -6,7 +6,7 @@ import { type Keyring, spell } from '../secret.ts';
 import { decode, encodeScript } from '../wire.ts';
 import { sudoPassword, sudoSaid } from './become.ts';
 import type { Connector } from './connector.ts';
-import { askNatively } from './native.ts';
+import { type AskStore, askNatively } from './native.ts';
 import { redact, redactText } from './redact.ts';
 
 /** What collecting and performing need of the outside. Tests count its execs. */
@@ -18,6 +18,8 @@ export interface World {
   now(): number;
   /** Seconds after which what has not answered is lost. For ever when absent. */
   readonly within?: number;
+  /** The stores of secrets, at `here`. */
+  readonly askStore?: AskStore;
 }
 
 /** What is to be asked where: the union of all needs. Two questions under one key are a bug. */
@@ -42,7 +44,7 @@ const listen = async (at: Vantage, questions: ReadonlyMap<Key, Question>, world:
   const { scripts: written, native } = byWay(questions);
   const scripts = new Map([...written].map(([key, script]) => [key, become === 'none' ? withoutSudo(script) : script]));
   const before = world.now();
-  const asking = Promise.all([scripts.size === 0 ? null : hear(at, scripts, world), askAll(native)]);
+  const asking = Promise.all([scripts.size === 0 ? null : hear(at, scripts, world), askAll(native, world)]);
   const within = await (world.within === undefined ? asking : Promise.race([asking, late(at, world.within)]));
   const [said, more] = isLost(within) ? [within, new Map<Key, Lost>([...native.keys()].map((key) => [key, within]))] : within;
   if (isLost(said)) {
@@ -68,8 +70,8 @@ export const byWay = (
 };
 
 /** All at once. */
-const askAll = async (asked: ReadonlyMap<Key, Native>): Promise<ReadonlyMap<Key, Answer | Lost>> =>
-  new Map(await Promise.all([...asked].map(async ([key, question]) => [key, await askNatively(question)] as const)));
+const askAll = async (asked: ReadonlyMap<Key, Native>, { askStore }: World): Promise<ReadonlyMap<Key, Answer | Lost>> =>
+  new Map(await Promise.all([...asked].map(async ([key, question]) => [key, await askNatively(question, askStore)] as const)));
 
 const hear = async (at: Vantage, asked: ReadonlyMap<Key, Script>, { connector, keyring }: World): Promise<Evidence | Lost> => {
   const way = await connector(at);

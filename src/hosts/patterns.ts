@@ -9,7 +9,7 @@ const NAME =
   'secret[_-]?access[_-]?key|shared[_-]?access[_-]?key|amz-signature)';
 /** Not values: LiteLLM's references, fabric.yaml's sources, what has been redacted, variables, and words for nothing. */
 const SPARED =
-  '(?!os\\.environ/|env:[A-Za-z_]|file:[~./A-Za-z]|\\[|\\$[{(A-Za-z]|\\{\\{|%|(?:null|none|nil|true|false|yes|no|undefined|required|missing|invalid)\\b|(?:empty|dummy|fake|placeholder|not-needed)(?![^\\s,}\\]"\']))';
+  '(?!os\\.environ/|env:[A-Za-z_]|(?:file|pass|sops):[~./A-Za-z0-9_]|op://|\\{ ?"?(?:azure|vault|command)"?:|\\[|\\$[{(A-Za-z]|\\{\\{|%|(?:null|none|nil|true|false|yes|no|undefined|required|missing|invalid)\\b|(?:empty|dummy|fake|placeholder|not-needed)(?![^\\s,}\\]"\']))';
 /** Numbers stay where JSON may hold them bare: taking them out would break it. */
 const NUMBER = '(?!-?\\d{1,20}(?:\\.\\d{1,20})?(?:e[-+]?\\d{1,3})?(?![^\\s,}\\]]))';
 

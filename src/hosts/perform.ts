@@ -67,7 +67,8 @@ const FOLDER = [
 /** Mode and owner are set while the file is still empty, and it appears under its name whole or not at all. */
 const replace = (mode: string, owner: string, fill: string): string =>
   [
-    'tmp=$(mktemp "$dir/.fabric.XXXXXX")',
+    'rm -f "$dir"/.fabric-part.??????', // of a run that was killed
+    'tmp=$(mktemp "$dir/.fabric-part.XXXXXX")',
     `trap 'rm -f "$tmp"' EXIT`,
     `chown ${quote(owner)} "$tmp"; chmod ${quote(mode)} "$tmp"`,
     fill,
@@ -115,7 +116,7 @@ const doFile = (step: FileStep, run: string, n: number, keyring: Keyring): strin
 
 /** Mode and owner are the file's own, and so is all that stands around the lines. */
 const splice = ({ was, now, inPlace }: Extract<Step, { readonly do: 'splice' }>): readonly string[] => [
-  `tmp=$(mktemp "${inPlace ? '$journal' : '$dir'}/.fabric.XXXXXX")`,
+  `tmp=$(mktemp "${inPlace ? '$journal' : '$dir'}/.fabric-part.XXXXXX")`,
   `trap 'rm -f "$tmp"' EXIT`,
   'chown --reference="$path" "$tmp"; chmod --reference="$path" "$tmp"',
   spliced(was.text, now, '"$path"', '"$tmp"'),
@@ -147,7 +148,8 @@ const undoFile = (step: FileStep, run: string, n: number): string =>
     ...(step.do === 'splice' && step.inPlace
       ? ['cat "$kept" >"$path"; touch -r "$kept" "$path"']
       : [
-          'tmp=$(mktemp "$dir/.fabric.XXXXXX")',
+          'rm -f "$dir"/.fabric-part.??????',
+          'tmp=$(mktemp "$dir/.fabric-part.XXXXXX")',
           `trap 'rm -f "$tmp"' EXIT`,
           'chown --reference="$kept" "$tmp"; chmod --reference="$kept" "$tmp"; cat "$kept" >"$tmp"; touch -r "$kept" "$tmp"; mv -f "$tmp" "$path"',
         ]),

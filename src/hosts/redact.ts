@@ -27,16 +27,23 @@ const guises = (value: string): readonly string[] => {
   ].filter((text) => text.length >= SHORTEST);
 };
 
-/** The text without any known value or secret-shaped word: an equal secret stays recognisable by its name. */
-export const redactText = (text: string, keyring: Keyring): string => {
+/** Puts names in the place of known values: an equal secret stays recognisable by its name. */
+export const recogniser = (keyring: Keyring): ((text: string) => string) => {
   const known = [...keyring.values()]
     .filter((secret) => secret.reveal().length >= SHORTEST)
     .flatMap((secret) => [...new Set(guises(secret.reveal()))].map((guise) => ({ guise, name: String(secret) })))
     .sort((a, b) => b.guise.length - a.guise.length);
-  let safe = text;
-  for (const { guise, name } of known) safe = safe.replaceAll(guise, () => name);
-  for (const [pattern, token] of PATTERNS) safe = safe.replaceAll(pattern, token);
-  return safe;
+  return (text) => known.reduce((safe, { guise, name }) => safe.replaceAll(guise, () => name), text);
+};
+
+/** The text without any known value or secret-shaped word. */
+export const redactText = (text: string, keyring: Keyring): string =>
+  PATTERNS.reduce((safe, [pattern, token]) => safe.replaceAll(pattern, token), recogniser(keyring)(text));
+
+/** Variables that hold a known value: what is started is not to inherit them. */
+export const holders = (env: NodeJS.ProcessEnv, keyring: Keyring): readonly string[] => {
+  const values = new Set([...keyring.values()].map((secret) => secret.reveal()).filter((value) => value.length >= SHORTEST));
+  return Object.entries(env).flatMap(([name, value]) => (value !== undefined && values.has(value) ? [name] : []));
 };
 
 /** Before anyone judges, so that a replay cannot differ from the run. */

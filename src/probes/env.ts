@@ -1,7 +1,9 @@
-import { type Probe, succeeded } from '../evidence.ts';
+import { type Probe, succeeded, Unreadable } from '../evidence.ts';
 import type { HostName, SecretName } from '../fabric.ts';
 import { RUN_KEY } from '../secret.ts';
+import { CONTAINER, UNIT } from '../services/litellm.ts';
 import { quote } from '../shell.ts';
+import { journal, STATE } from '../state.ts';
 
 /** An env file without its values. A value's fingerprint is the SHA-256 of this run's key and the value; `empty` when it has none. */
 export interface EnvState {
@@ -40,4 +42,167 @@ export const envFile = (at: HostName, path: string): Probe<EnvState | null> => (
     const [mode = '', owner = ''] = head.split(' ');
     return { mode, owner, values: new Map(lines.map((line) => [line.split(' ')[0] ?? '', line.split(' ')[1] ?? ''])) };
   },
+});
+
+/**
+ * The environment that LiteLLM's process was started with, by fingerprints as above: of `names`, and of those in the env file. `null`: it does not run.
+ *
+ *   running
+ *   LITELLM_MASTER_KEY 2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae
+ */
+export const processEnv = (at: HostName, path: string, names: readonly SecretName[]): Probe<ReadonlyMap<SecretName, string> | null> => ({
+  key: 'process/litellm',
+  question: {
+    at,
+    via: 'sh',
+    sudo: true,
+    stdin: [RUN_KEY, '\n'],
+    script: [
+      'IFS= read -r key || exit 70',
+      `p=0; for e in podman docker; do p=$($e inspect --type container --format '{{.State.Pid}}' ${CONTAINER} 2>/dev/null) || p=0; [ "\${p:-0}" = 0 ] || break; done`,
+      // A runbook's unit may run LiteLLM itself. What runs a container has not the container's environment.
+      `if [ "\${p:-0}" = 0 ]; then p=$(systemctl show -p MainPID --value ${UNIT} 2>/dev/null) || p=0; case $(cat "/proc/$p/comm" 2>/dev/null) in conmon|podman|docker) p=0;; esac; fi`,
+      '[ -r "/proc/${p:-0}/environ" ] || { echo absent; exit; }',
+      '[ "$(head -c 1 "/proc/$p/environ" | wc -c)" -gt 0 ] || { echo hidden; exit; }',
+      `echo running; names=" $(sed -n 's/^\\([A-Za-z_][A-Za-z0-9_]*\\)=.*/\\1/p' ${quote(path)} 2>/dev/null | tr '\\n' ' ') ${names.join(' ')} "`,
+      `tr '\\0' '\\n' <"/proc/$p/environ" | while IFS= read -r line; do`,
+      '  n=${line%%=*}; case $names in *" $n "*) ;; *) continue;; esac',
+      '  v=${line#*=}; if [ -z "$v" ]; then echo "$n empty"; else h=$(printf %s "$key$v" | sha256sum) || exit; echo "$n ${h%% *}"; fi',
+      'done',
+    ].join('\n'),
+  },
+  read: (answer) => {
+    const [head = '', ...lines] = succeeded(answer).split('\n').filter(Boolean);
+    if (head === 'absent') return null;
+    if (head === 'hidden') throw new Unreadable('LiteLLM’s process shows no environment');
+    return new Map(lines.map((line) => [line.split(' ')[0] ?? '', line.split(' ')[1] ?? '']));
+  },
+});
+
+/** A copy of .env that fabric keeps on the host. */
+export interface EnvCopy {
+  readonly path: string;
+  readonly mode: string;
+  readonly owner: string;
+  /** The fingerprint of the one value that was asked for; `null`: it holds no such name. */
+  readonly value: string | null;
+}
+
+/**
+ * Where a name stands in what fabric keeps: releases, what it found, and what runs replaced.
+ *
+ *   /var/lib/fabric/litellm/releases/1/env 600 root:root 2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae
+ */
+export const copiesHolding = (at: HostName, name: SecretName): Probe<readonly EnvCopy[]> => ({
+  key: `copies/${name}`,
+  question: {
+    at,
+    via: 'sh',
+    sudo: true,
+    stdin: [RUN_KEY, '\n'],
+    script: [
+      'IFS= read -r key || exit 70',
+      `for f in ${RETAINED} ${journal('*')}/*; do`,
+      // Of a journal's files, those that a step found have a number for a name.
+      `  [ -f "$f" ] && [ ! -L "$f" ] || continue; case $f in */journal/*/*[!0-9]*) continue;; esac; grep -q '^${name}=' "$f" || continue`,
+      `  v=$(sed -n 's/^${name}=//p' "$f" | tail -n 1); if [ -z "$v" ]; then h=empty; else h=$(printf %s "$key$v" | sha256sum) || exit; fi`,
+      '  o=$(stat -c %U:%G "$f"); case $o in *UNKNOWN*) o=$(stat -c %u:%g "$f");; esac; echo "$f $(stat -c %a "$f") $o ${h%% *}"',
+      'done',
+    ].join('\n'),
+  },
+  read: (answer) =>
+    succeeded(answer)
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => line.split(' '))
+      .map(([path = '', mode = '', owner = '', value = null]) => ({ path, mode, owner, value })),
+});
+
+/** Shell words for the copies of .env that are kept for good. */
+const RETAINED = `${STATE}/litellm/releases/*/env ${STATE}/litellm/found/.env`;
+
+/**
+ * Who may read what fabric keeps: its folder, and the kept copies of .env.
+ *
+ *   /var/lib/fabric 700 root:root
+ *   /var/lib/fabric/litellm/releases/1/env 600 root:root
+ */
+export const keptPrivately = (at: HostName): Probe<readonly Omit<EnvCopy, 'value'>[]> => ({
+  key: 'copies',
+  question: {
+    at,
+    via: 'sh',
+    sudo: true,
+    script: `for f in ${STATE} ${RETAINED}; do if [ -e "$f" ]; then stat -c '%n %a %U:%G' "$f" || exit; fi; done`,
+  },
+  read: (answer) =>
+    succeeded(answer)
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => line.split(' '))
+      .map(([path = '', mode = '', owner = '']) => ({ path, mode, owner })),
+});
+
+const STORAGE = '/var/lib/containers/storage';
+/** Podman's folder, where others than root get at the database in it. */
+export interface Readable {
+  readonly folder: string;
+  readonly database: string;
+  readonly mode: string;
+}
+
+/**
+ * Whether others than root may read podman's database, which holds the environment of every container. `null`: they may not, or there is none.
+ *
+ *   755 /var/lib/containers
+ *   755 /var/lib/containers/storage
+ *   644 /var/lib/containers/storage/db.sql
+ */
+export const engineDatabase = (at: HostName): Probe<Readable | null> => ({
+  key: 'podman/database',
+  question: {
+    at,
+    via: 'sh',
+    sudo: true,
+    script: `f=${STORAGE}/db.sql; [ -e "$f" ] || exit 0; stat -c '%a %n' ${STORAGE.replace(/\/[^/]+$/, '')} ${STORAGE} "$f"`,
+  },
+  read: (answer) => {
+    const [above, mode, file] = succeeded(answer)
+      .split('\n')
+      .filter(Boolean)
+      .map((line) => Number.parseInt(line, 8));
+    if (above === undefined || mode === undefined || file === undefined) return null;
+    const open = [0o001, 0o010].some((enter) => (above & enter) !== 0 && (mode & enter) !== 0 && (file & (enter * 4)) !== 0);
+    return open ? { folder: STORAGE, database: `${STORAGE}/db.sql`, mode: mode.toString(8) } : null;
+  },
+});
+
+/** Any letter in either case, for a pattern of `case`. */
+const anyCase = (text: string): string => text.replace(/[a-z]/g, (letter) => `[${letter}${letter.toUpperCase()}]`);
+/**
+ * What people and examples write where a secret is to be put in: patterns of `case`. sk-1234 is the master key of LiteLLM's own
+ * documentation.
+ */
+const PLACEHOLDERS = [
+  ...['sk-1234*', 'sk-xxx*', 'sk-...*', '*changeme*', '*change-me*', '*change_me*', '*replace-me*', '*replace_me*', '*replaceme*'],
+  ...['your-*', 'your_*', '*-your-*', '*_your_*', '*placeholder*', 'example*', 'insert-*', 'xxx*', 'todo*', 'fixme*', 'tbd'],
+  ...['password', 'password1*', 'secret', 'admin', 'test', 'test123*', '12345*', 'letmein', 'qwerty*', 'master-key', 'master_key'],
+];
+
+/** Names in an env file whose value is a placeholder. Compared where the values are: only the verdict travels. */
+export const placeholders = (at: HostName, path: string): Probe<readonly SecretName[]> => ({
+  key: `placeholders${path}`,
+  question: {
+    at,
+    via: 'sh',
+    sudo: true,
+    script: [
+      `f=${quote(path)}; [ -e "$f" ] || exit 0`,
+      'while IFS= read -r line || [ -n "$line" ]; do',
+      '  n=${line%%=*}; case $line in *=*) ;; *) continue;; esac; case $n in *[!A-Za-z0-9_]*|"") continue;; esac',
+      `  case \${line#*=} in ${PLACEHOLDERS.map(anyCase).join('|')}|'<'*'>') echo "$n";; esac`,
+      'done <"$f"',
+    ].join('\n'),
+  },
+  read: (answer) => succeeded(answer).split('\n').filter(Boolean),
 });

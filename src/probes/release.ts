@@ -1,5 +1,5 @@
 import { type Probe, succeeded } from '../evidence.ts';
-import type { HostName, Litellm } from '../fabric.ts';
+import type { HostName, Litellm, SecretName } from '../fabric.ts';
 import type { FileState } from '../plan.ts';
 import { configPath, envPath, QUADLET } from '../services/litellm.ts';
 import { quote } from '../shell.ts';
@@ -14,6 +14,8 @@ export const CURRENT = `${STATE}/litellm/current`;
 export const FOUND = `${STATE}/litellm/found`;
 /** The rich rules that fabric added, one a line. */
 export const RULES = `${STATE}/litellm/rules`;
+/** The names that fabric wrote into .env, one a line: so that it takes out what it put in and nothing else. */
+export const WRITTEN = `${STATE}/litellm/names`;
 /** The names in a release's folder of the files in force. */
 export const keptAs = (litellm: Litellm): readonly (readonly [name: string, path: string])[] => [
   ['config.yaml', configPath(litellm)],
@@ -28,6 +30,13 @@ export const inForce = (litellm: Litellm) =>
     path,
     probe: path === envPath(litellm) ? sealedFile(litellm.host, path) : file(litellm.host, path),
   }));
+
+/** The names that fabric noted it wrote into .env. What it wrote before it took notes is not among them, and stays. */
+export const written = (at: HostName): Probe<readonly SecretName[]> => ({
+  key: 'fabric/names',
+  question: { at, via: 'sh', sudo: true, script: `if [ -e ${WRITTEN} ]; then cat ${WRITTEN}; fi` },
+  read: (answer) => succeeded(answer).split('\n').filter(Boolean),
+});
 
 export interface Release {
   readonly n: number;

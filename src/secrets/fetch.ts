@@ -1,4 +1,5 @@
 import { randomBytes } from 'node:crypto';
+import { uncarried } from '../env-file.ts';
 import { Refusal } from '../errors.ts';
 import type { SecretName, SecretSource } from '../fabric.ts';
 import { type Keyring, RUN_KEY, Secret } from '../secret.ts';
@@ -46,7 +47,7 @@ export const askAll = async (
   const work = async (): Promise<void> => {
     for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
       const [name, source] = next;
-      const said = named(source, checked(await fetchOne(source, world, env)));
+      const said = carried(source, named(source, await fetchOne(source, world, env)));
       had.set(
         name,
         'missing' in said ? said : { secret: new Secret(name, said.value), ...(said.expiry === undefined ? {} : { expiry: said.expiry }) },
@@ -67,7 +68,7 @@ export const worldOf = (sources: Iterable<SecretSource>, env: NodeJS.ProcessEnv,
   };
 };
 
-const keyringOf = (had: ReadonlyMap<SecretName, Had>): Keyring =>
+export const keyringOf = (had: ReadonlyMap<SecretName, Had>): Keyring =>
   new Map([...runKey(), ...[...had].flatMap(([name, said]) => ('secret' in said ? [[name, said.secret] as const] : []))]);
 
 const fetchOne = async (source: SecretSource, world: World, env: NodeJS.ProcessEnv): Promise<Fetched> => {
@@ -100,12 +101,8 @@ const named = (source: SecretSource, said: Fetched): Fetched =>
     ? { ...said, missing: `${sourceText(source)}: ${said.missing}` }
     : said;
 
-/** An env file holds one line a value, and podman reads it raw: what it cannot carry is refused here. */
-const checked = (said: Fetched): Fetched => {
-  if ('missing' in said) return said;
-  if (said.value.length === 0) return { missing: 'its value is empty' };
-  if (Buffer.byteLength(said.value) > 65_536) return { missing: 'its value is longer than 64 KiB' };
-  if (said.value.includes('\0')) return { missing: 'its value holds a NUL byte, which an env file cannot carry' };
-  if (/[\n\r]/.test(said.value)) return { missing: 'its value has more than one line, which an env file cannot carry' };
-  return said;
+/** What .env could not carry is refused here, before anything is asked of a host. */
+const carried = (source: SecretSource, said: Fetched): Fetched => {
+  const why = 'missing' in said ? null : uncarried(said.value);
+  return why === null ? said : { missing: `${sourceText(source)}: ${why}` };
 };

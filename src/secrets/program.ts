@@ -1,6 +1,7 @@
 // The programs of stores. They get no terminal, no question, a bounded time, and secrets on their standard input alone.
 import { kill } from 'node:process';
 import { execa } from 'execa';
+import { onExit } from 'signal-exit';
 import { redactText } from '../hosts/redact.ts';
 import { Secret } from '../secret.ts';
 import { visible } from '../shell.ts';
@@ -17,7 +18,8 @@ const MOST = 1024 * 1024;
 
 /**
  * Runs `argv`, which no shell reads. In a session of its own (`detached`) it has no terminal to ask on: gpg's pinentry fails instead of
- * waiting behind a spinner. What takes too long is ended with all that it started.
+ * waiting behind a spinner. What takes too long is ended with all that it started. So it is on Ctrl-C, which does not reach another
+ * session; where a change is under way, a signal ends the step first, and the program is left to finish.
  */
 export const run = async (argv: readonly string[], { env, seconds }: World, more: { stdin?: string } = {}): Promise<Ran | Missing> => {
   const [program = '', ...args] = argv;
@@ -32,6 +34,7 @@ export const run = async (argv: readonly string[], { env, seconds }: World, more
     reject: false,
     detached: true,
   });
+  const forget = onExit(() => endGroup(started.pid));
   let late = false;
   const timer = setTimeout(() => {
     late = true;
@@ -40,6 +43,7 @@ export const run = async (argv: readonly string[], { env, seconds }: World, more
   }, seconds * 1000);
   const { exitCode, signal, stdout, stderr, code, isMaxBuffer } = await started;
   clearTimeout(timer);
+  forget();
   if (late) return { missing: `${program} took more than ${seconds} s and was ended` };
   if (code === 'ENOENT') return { missing: `${program} is not installed` };
   if (code === 'EACCES') return { missing: `${program} may not be run by you` };

@@ -28,6 +28,7 @@ export const fileCommands = (): Commands => {
         const [user = '', group = ''] = ownerOf(at).split(':');
         const id = (name: string): string => (name === 'root' ? '0' : '1000');
         const fields: Readonly<Record<string, string>> = {
+          n: path,
           a: (is.mode & 0o7777).toString(8),
           U: user,
           G: group,

@@ -36,6 +36,8 @@ interface Breakage {
   readonly saw: RegExp;
   readonly break?: string;
   readonly mend?: string;
+  /** The name of its recording. */
+  readonly moment?: 'before' | 'before-copy';
   /** What the operator's file says meanwhile. */
   readonly yaml?: string;
   /** LiteLLM is restarted, and answers all the same. */
@@ -47,6 +49,10 @@ const rule = `rule family="ipv4" source address="100.64.0.0/10" port port="4000"
 const dropIn = (lines: string): string =>
   `mkdir -p /etc/containers/systemd/litellm.container.d; printf '[Container]\\n${lines}\\n' >/etc/containers/systemd/litellm.container.d/hand.conf; systemctl daemon-reload; systemctl restart litellm`;
 const noDropIn = 'rm -r /etc/containers/systemd/litellm.container.d; systemctl daemon-reload; systemctl restart litellm';
+
+/** An edit of .env that no clock shows: a younger one than LiteLLM would be a drift as well. */
+const inEnv = (edit: string): string => `cd /flux/apps/litellm; cp -p .env /root/kept-env; ${edit}; touch -r /root/kept-env .env`;
+const envAsItWas = 'cp -p /root/kept-env /flux/apps/litellm/.env';
 
 const breakages: readonly (readonly [string, Breakage])[] = [
   [
@@ -106,6 +112,44 @@ const breakages: readonly (readonly [string, Breakage])[] = [
       saw: /\.env is 0644 root:root/,
       break: 'chmod 644 /flux/apps/litellm/.env',
       mend: 'chmod 600 /flux/apps/litellm/.env',
+    },
+  ],
+  [
+    'a kept copy of .env readable by others',
+    {
+      check: 'litellm/env-private',
+      saw: /releases\/1\/env is 0644 root:root/,
+      break: 'chmod 644 /var/lib/fabric/litellm/releases/1/env',
+      mend: 'chmod 600 /var/lib/fabric/litellm/releases/1/env',
+      moment: 'before-copy',
+    },
+  ],
+  [
+    'podman’s database readable by others',
+    {
+      check: 'litellm/engine-private',
+      saw: /storage\/db\.sql can be read by others: \/var\/lib\/containers\/storage is 0755/,
+      break: 'chmod 755 /var/lib/containers/storage',
+      mend: 'chmod 700 /var/lib/containers/storage',
+    },
+  ],
+  [
+    'a placeholder for a key',
+    {
+      check: 'litellm/env-placeholder',
+      saw: /\.env: EXTRA_KEY is a placeholder/,
+      break: inEnv('echo EXTRA_KEY=ChangeMe >>.env'),
+      mend: envAsItWas,
+      yaml: YAML.replace('  secrets:\n', '  secrets:\n    EXTRA_KEY: env:EXTRA_KEY\n'),
+    },
+  ],
+  [
+    'the master key under a second name',
+    {
+      check: 'litellm/env-distinct',
+      saw: /\.env: LITELLM_MASTER_KEY and EXTRA_KEY hold one value/,
+      break: inEnv(`line=$(sed -n 's/^LITELLM_MASTER_KEY=/EXTRA_KEY=/p' .env); echo "$line" >>.env`),
+      mend: envAsItWas,
     },
   ],
   [
@@ -226,32 +270,35 @@ const ONLY_RECORDED: ReadonlySet<CheckId> = new Set([
 ]);
 const wanted = breakages.filter(([, { check }]) => process.env['FABRIC_FIXTURES'] === '1' || !ONLY_RECORDED.has(check));
 
-test.each(wanted)('%s', async (_, { check, subject = 'akira', saw, break: doBreak, mend, yaml = YAML, restarts, heals }) => {
-  if (doBreak !== undefined) await it.root(doBreak);
-  if (restarts) await it.alive();
-  const folder = check.replace('/', '-');
-  try {
-    const { code, out, err } = await validate(yaml, folder);
-    const id = `${check}@${subject}`;
-    expect(
-      having(out, 'fail').filter((one) => !also(yaml, check).test(one)),
-      err,
-    ).toEqual([id]);
-    expect(findingsOf(out, id)).toMatch(saw);
-    expect(code).toBe(1);
-    keepFixture(check, 'before', yaml, join(it.dir, folder));
-    // Frozen, it is not ready either: the same host, asked the other question.
-    if (check === 'litellm/liveliness') keepFixture('litellm/readiness', 'before', yaml, join(it.dir, folder));
-    // What the finding claims, tried: past a published port a stranger gets in.
-    if (check === 'litellm/host-network') expect(await it.status('pub')).toBe(200);
-  } finally {
-    if (mend !== undefined) await it.root(mend);
-    await it.vllm(HEALTHY_VLLM);
-    if (restarts || heals) await it.alive();
-  }
-  // LiteLLM rests a backend that failed it for some seconds.
-  await expect.poll(async () => having((await validate(YAML, 'again')).out, 'fail'), { timeout: 30_000, interval: 2000 }).toEqual([]);
-});
+test.each(wanted)(
+  '%s',
+  async (_, { check, subject = 'akira', saw, break: doBreak, mend, moment = 'before', yaml = YAML, restarts, heals }) => {
+    if (doBreak !== undefined) await it.root(doBreak);
+    if (restarts) await it.alive();
+    const folder = check.replace('/', '-');
+    try {
+      const { code, out, err } = await validate(yaml, folder);
+      const id = `${check}@${subject}`;
+      expect(
+        having(out, 'fail').filter((one) => !also(yaml, check).test(one)),
+        err,
+      ).toEqual([id]);
+      expect(findingsOf(out, id)).toMatch(saw);
+      expect(code).toBe(1);
+      keepFixture(check, moment, yaml, join(it.dir, folder));
+      // Frozen, it is not ready either: the same host, asked the other question.
+      if (check === 'litellm/liveliness') keepFixture('litellm/readiness', 'before', yaml, join(it.dir, folder));
+      // What the finding claims, tried: past a published port a stranger gets in.
+      if (check === 'litellm/host-network') expect(await it.status('pub')).toBe(200);
+    } finally {
+      if (mend !== undefined) await it.root(mend);
+      await it.vllm(HEALTHY_VLLM);
+      if (restarts || heals) await it.alive();
+    }
+    // LiteLLM rests a backend that failed it for some seconds.
+    await expect.poll(async () => having((await validate(YAML, 'again')).out, 'fail'), { timeout: 30_000, interval: 2000 }).toEqual([]);
+  },
+);
 /**
  * Where the operator's file declares what was not deployed, that is a drift as well. A hung backend hangs under each of its names. A
  * published port is a hole besides.

@@ -1,10 +1,12 @@
 #!/bin/bash
-# build.sh: the real stores of secrets that test/e2e/stores.test.ts runs, in $STORES_DIR (default /var/lib/fabric-lab/stores). Root, Go.
+# build.sh: the real stores of secrets that test/e2e/{stores,secrets}.test.ts run, and what reads env files for
+# test/e2e/env-readers.test.ts, in $STORES_DIR (default /var/lib/fabric-lab/stores). Root, Go.
 #
 #   pass, gpg, age-keygen   Debian's packages
 #   sops                    getsops/sops, from its Go module
 #   vault-server            HashiCorp Vault's core and KV engine (test/stores/vault): 1.3.2 needs 250 modules and a minute. 1.21 needs
 #                           1,392, and does not compile against the newest module that it asks for; OpenBao's main module cannot be had.
+#   env-readers             the parser of docker's --env-file (test/env-readers)
 #
 # Each is made under another name and renamed when whole; NAME.stamp holds the hash of what defines it, so a second run does nothing.
 set -euo pipefail
@@ -53,5 +55,11 @@ build_vault_server() { # OUT
   rm -f "$1.log"
 }
 
+build_env_readers() { # OUT
+  (cd "$HERE/../env-readers" && go build -mod=readonly -ldflags '-s -w' -o "$1" .) 2>"$1.log" || { cat "$1.log" >&2; return 1; }
+  rm -f "$1.log"
+}
+
 part sops
 part vault-server "$HERE"/vault/*
+part env-readers "$HERE"/../env-readers/*

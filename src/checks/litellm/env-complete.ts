@@ -5,16 +5,16 @@ import { environmentNames, envPath } from '../../services/litellm.ts';
 
 export default defineCheck({
   id: 'litellm/env-complete',
-  title: 'Every os.environ/NAME of config.yaml is in .env',
+  title: 'Every secret that is declared, and every os.environ/NAME of config.yaml, is in .env',
   story:
     'LiteLLM resolves a name that is not set to nothing, without an error: a backend without its key, or a proxy without its master key, which is open.',
   decides:
-    'Every name that config.yaml takes from the environment stands in .env with a value. Values are never read: each is a fingerprint, or `empty`.',
+    'Each name that fabric.yaml declares or config.yaml takes from the environment stands in .env with a value. Values are never read: each is a fingerprint, or `empty`.',
   sources: ['LiteLLM: os.environ/NAME that is not set resolves to None (issues 1851, 34877)'],
   each: (fabric) => {
     const { host } = fabric.litellm;
     const path = envPath(fabric.litellm);
-    const names = environmentNames(fabric.litellm);
+    const names = [...new Set([...environmentNames(fabric.litellm), ...fabric.litellm.secrets.keys()])].sort();
     const env = envFile(host, path);
     return [
       {

@@ -8,7 +8,10 @@ import backgroundHealthChecks from './background-health-checks.ts';
 import completion from './completion.ts';
 import configDrift from './config-drift.ts';
 import creditRefusals from './credit-refusals.ts';
+import enginePrivate from './engine-private.ts';
 import envComplete from './env-complete.ts';
+import envDistinct from './env-distinct.ts';
+import envPlaceholder from './env-placeholder.ts';
 import envPrivate from './env-private.ts';
 import exposure from './exposure.ts';
 import front from './front.ts';
@@ -25,6 +28,7 @@ import openrouterMaxTokens from './openrouter-max-tokens.ts';
 import paidHealthChecks from './paid-health-checks.ts';
 import portBound from './port-bound.ts';
 import readiness from './readiness.ts';
+import secretExpiry from './secret-expiry.ts';
 import tailnetAdmitted from './tailnet-admitted.ts';
 import unitActive from './unit-active.ts';
 import version from './version.ts';
@@ -59,5 +63,9 @@ export const litellm: readonly Check[] = [
   backendDirect,
   configDrift,
   envComplete,
+  envPlaceholder,
+  envDistinct,
   envPrivate,
+  enginePrivate,
+  secretExpiry,
 ];
