@@ -60,23 +60,28 @@ const anchored = (a: readonly string[], hunk: Hunk): Hunk => {
 
 /**
  * Shell that writes `from` to `to` (words of shell) with the changes from `was` to `now`, and exits with 75 where lines to be replaced
- * are not what they are in `was`: something in them is redacted, or above them.
+ * are not what they are in `was`: something in them is redacted, or above them. A text that was heard does not tell whether the file ends
+ * with an end of line: where neither text does, the file keeps its own.
  */
 export const spliced = (was: string, now: string, from: string, to: string): string => {
   const count = was.split('\n').length;
   const all = hunks(was, now);
-  // The end of line of a file's last line is the file's: what stands behind the last \n is nothing, or a line without one.
-  const text = (lines: readonly string[], { line, old }: Hunk): string =>
-    lines.length === 0 ? '' : `${lines.join('\n')}${line + old.length - 1 === count ? '' : '\n'}`;
+  const last = ({ line, old }: Hunk): number => line + old.length - 1;
   const checks = all.map((hunk) => {
-    const [first, last] = [hunk.line, hunk.line + hunk.old.length - 1];
-    return `if [ "$(sed -n ${quote(`${first},${last}p`)} <${from}; echo .)" != ${quote(`${text(hunk.old, hunk)}.`)} ]; then echo ${from}": lines ${first} to ${last} are not those that the plan shows: run again, or change them by hand" >&2; exit 75; fi`;
+    const place = `${hunk.line},${last(hunk)}`;
+    return `if [ "$(sed -n ${quote(`${place}p`)} <${from})" != ${quote(hunk.old.join('\n').replace(/\n+$/, ''))} ]; then echo ${from}": lines ${place.replace(',', ' to ')} are not those that the plan shows: run again, or change them by hand" >&2; exit 75; fi`;
   });
   const parts = all.map((hunk, n) => {
     const before = all[n - 1];
-    const next = before === undefined ? 1 : before.line + before.old.length;
-    return `${hunk.line > next ? `sed -n ${quote(`${next},${hunk.line - 1}p`)} <${from}; ` : ''}printf '%s' ${quote(text(hunk.now, hunk))}; `;
+    const next = before === undefined ? 1 : last(before) + 1;
+    const ends = last(hunk) === count;
+    const text = hunk.now.length === 0 ? '' : `${hunk.now.join('\n')}${ends ? '' : '\n'}`;
+    return [
+      ...(hunk.line > next ? [`sed -n ${quote(`${next},${hunk.line - 1}p`)} <${from}`] : []),
+      `printf '%s' ${quote(text)}`,
+      ...(ends && !was.endsWith('\n') && !now.endsWith('\n') ? [`[ ! -s ${from} ] || [ -n "$(tail -c 1 <${from})" ] || echo`] : []),
+    ].join('; ');
   });
-  const last = all.at(-1);
-  return [...checks, `{ ${parts.join('')}tail -n +${last === undefined ? 1 : last.line + last.old.length} <${from}; } >${to}`].join('\n');
+  const end = all.at(-1);
+  return [...checks, `{ ${[...parts, `tail -n +${end === undefined ? 1 : last(end) + 1} <${from}`].join('; ')}; } >${to}`].join('\n');
 };
