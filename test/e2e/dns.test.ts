@@ -237,7 +237,7 @@ test('this machine’s own client and dig on a host say the same, in words that 
   const folder = join(it.dir, 'contract');
   rmSync(folder, { recursive: true, force: true });
   await serve('quad', QUAD, `${NAME}=${INSIDE}`, HTTPS);
-  await it.fabric(YAML, ['doctor', 'dns', '--at', 'here', '--at', 'motoko', '--format', 'json', '--record', folder]);
+  await it.fabric(YAML.replace('from: [motoko]', 'from: [here, motoko]'), ['doctor', 'dns', '--format', 'json', '--record', folder]);
   const [own, digs] = ['here', 'motoko'].map((at) => decode(readFileSync(join(folder, `${at}.evidence`), 'utf8')));
   for (const transport of ['udp', 'tcp'] as const)
     for (const type of TYPES) {
@@ -604,6 +604,16 @@ const cases: readonly (readonly [string, Case])[] = [
         () => serve('quad', QUAD, 'slow', `${NAME}=${INSIDE}`),
         () => links(QUAD, { domains: [], route: 'yes' }),
       ),
+      getent: OUTSIDE,
+    },
+  ],
+  [
+    'systemd-resolved was restarted, and has forgotten what Tailscale told it',
+    {
+      check: 'dns/split-domain',
+      moment: 'before-forgotten',
+      saw: /^no link of systemd-resolved has 100\.100\.100\.100; 4 of 4 fresh answers to motoko were wrong: 203\.0\.113\.14 by eth0$/,
+      break: () => motoko(`systemctl restart systemd-resolved; resolvectl dns eth0 ${ISP}`),
       getent: OUTSIDE,
     },
   ],
