@@ -1,12 +1,13 @@
 # make demo   the tour in half a minute, with Node and make alone: a simulated homelab, deployed, broken by incidents, mended
 # make test   the tests that need no root: under a minute
 # make e2e    the tests on real hosts (root, Debian): under five minutes once the lab's base is built
+# make e2e-tailnet   names on a real Headscale with real Tailscale clients (root, Debian, Go): four minutes, and five to build these once
 # make lab-demo   the main job on a real host in a lab on this machine, with the real LiteLLM (root, Debian)
 # make lint   formatter, linter, types
 # make fixtures   breaks a lab host in every known way and records what each check sees, and what each probe says (root, Debian)
 # make bench  the figures of bench/README.md, measured (root, Debian): a quarter of an hour on an idle machine
 
-.PHONY: demo lab-demo test e2e lint fixtures bench build lab stores
+.PHONY: demo lab-demo test e2e lint fixtures bench build lab stores tailnet e2e-tailnet
 SOURCES := $(shell find src test/demo -name '*.ts') build.js package.json tsconfig.types.json
 
 demo: dist/main.js
@@ -20,6 +21,9 @@ test: dist/main.js
 
 e2e: dist/main.js lab stores
 	npx vitest run --project e2e $(VITEST)
+
+e2e-tailnet: dist/main.js lab tailnet
+	npx vitest run --project tailnet $(VITEST)
 
 fixtures: dist/main.js lab
 	rm -rf fixtures
@@ -45,3 +49,6 @@ lab:
 
 stores:
 	@test/stores/build.sh
+
+tailnet:
+	@test/tailnet/build.sh

@@ -55,8 +55,8 @@ export interface Finding {
   /** A command, runnable as printed from the operator's shell. */
   readonly reproduce?: string;
 }
-/** Steps without a gate: `fabric fix` adds one of the finding's own result. `deploy`: what `fabric deploy litellm` would do. */
-export type Fix = 'deploy' | readonly Exclude<Step, { readonly do: 'gate' }>[];
+/** Steps without a gate: `fabric fix` adds one of the finding's own result. Else what `fabric deploy litellm`, or dns, would do. */
+export type Fix = 'deploy' | 'deploy dns' | readonly Exclude<Step, { readonly do: 'gate' }>[];
 
 /** A post-mortem: what was concluded then, and what holds. Checks name theirs in `rex`. */
 export interface Entry {

@@ -1,6 +1,7 @@
 import { Argument, Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import type { ChangeOptions } from './commands/change.ts';
 import type { Shell } from './commands/completion.ts';
+import type { DeployDnsOptions } from './commands/deploy-dns.ts';
 import type { DoctorOptions } from './commands/doctor.ts';
 import type { EvidenceDiffOptions } from './commands/evidence.ts';
 import type { ExplainOptions } from './commands/explain.ts';
@@ -61,10 +62,22 @@ const changing = (command: Command): Command =>
 
 const litellm = (parent: Command, summary: string): Command => changing(parent.command('litellm').description(summary));
 
-litellm(
-  program.command('deploy').description('Make a host as declared: plan, confirm, apply, gate, keep or take back'),
-  'Deploy LiteLLM',
-).action((options: ChangeOptions) => finish(import('./commands/deploy.ts').then(({ deploy }) => deploy(options))));
+const deploying = program.command('deploy').description('Make a host as declared: plan, confirm, apply, gate, keep or take back');
+changing(
+  deploying.command('dns').description('The names of dns: in Headscale, and clients that ask for them; only what is needed restarts'),
+)
+  .addOption(
+    new Option(
+      '--remedy <way>',
+      "how clients are made to ask: split, for the declared names alone; override, override_local_dns: true, for all names and instead of the clients' own resolvers",
+    )
+      .choices(['split', 'override'])
+      .default('split'),
+  )
+  .action((options: DeployDnsOptions) => finish(import('./commands/deploy-dns.ts').then(({ deployDns }) => deployDns(options))));
+litellm(deploying, 'Deploy LiteLLM').action((options: ChangeOptions) =>
+  finish(import('./commands/deploy.ts').then(({ deploy }) => deploy(options))),
+);
 litellm(
   program.command('rollback').description('Go back to the release before'),
   'Roll LiteLLM back: image, config.yaml and .env together',

@@ -12,6 +12,8 @@ export interface Remedy {
   readonly steps: readonly Exclude<Step, { readonly do: 'gate' }>[];
   /** Those that a deployment is to mend. */
   readonly deploy: readonly ResultId[];
+  /** Those that a deployment of the names is to mend. */
+  readonly deployDns: readonly ResultId[];
   /** What is left to do by hand, by result. */
   readonly byHand: readonly { readonly result: Result; readonly findings: readonly Finding[] }[];
 }
@@ -24,12 +26,13 @@ export const isNamed = ({ id, check }: Pick<Result, 'id' | 'check'>, name: strin
 export const remedy = ({ results }: Report, chosen: (result: Result) => boolean): Remedy => {
   const found = results.flatMap((result) => ((result.status === 'fail' || result.status === 'warn') && chosen(result) ? [result] : []));
   const fixes = found.flatMap(({ findings }) => findings.map(({ fix }) => fix));
-  const steps = fixes.flatMap((fix): Remedy['steps'] => (fix === undefined || fix === 'deploy' ? [] : fix));
+  const steps = fixes.flatMap((fix): Remedy['steps'] => (fix === undefined || typeof fix === 'string' ? [] : fix));
   const texts = steps.map((step) => JSON.stringify(step));
   return {
     mended: found.filter(({ findings }) => findings.every(({ fix }) => fix !== undefined)).map(({ id }) => id),
     steps: steps.filter((_, n) => texts.lastIndexOf(texts[n] ?? '') === n),
     deploy: found.filter(({ findings }) => findings.some(({ fix }) => fix === 'deploy')).map(({ id }) => id),
+    deployDns: found.filter(({ findings }) => findings.some(({ fix }) => fix === 'deploy dns')).map(({ id }) => id),
     byHand: found.flatMap((result) => {
       const left = result.findings.filter(({ fix }) => fix === undefined);
       return left.length === 0 ? [] : [{ result, findings: left }];

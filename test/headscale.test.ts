@@ -97,9 +97,13 @@ const RECORDS: Readonly<Record<string, readonly [was: string, now: string]>> = {
     'dns:\n  base_domain: >-\n    tail\n\nlog: {}\n',
     `dns:\n  base_domain: >-\n    tail\n  extra_records:\n    - ${A}\n\nlog: {}\n`,
   ],
-  'the record is there, in capitals and with its dot': [
-    'dns:\n  extra_records:\n    - { name: Chat.Example.com., value: 100.64.0.14 }\n',
-    'dns:\n  extra_records:\n    - { name: Chat.Example.com., value: 100.64.0.14 }\n',
+  'the record is there, with a dot at its end and no type': [
+    'dns:\n  extra_records:\n    - { name: chat.example.com., value: 100.64.0.14 }\n',
+    'dns:\n  extra_records:\n    - { name: chat.example.com., value: 100.64.0.14 }\n',
+  ],
+  'the record is there with a capital, and so is never found': [
+    'dns:\n  extra_records:\n    - { name: Chat.example.com, type: A, value: 100.64.0.14 }\n',
+    `dns:\n  extra_records:\n    - { name: Chat.example.com, type: A, value: 100.64.0.14 }\n    - ${A}\n`,
   ],
   'another address goes': [
     'dns:\n  extra_records:\n    - name: chat.example.com\n      type: A\n      value: 100.64.0.9\n    - { name: b.example.com, type: A, value: 100.64.0.2 }\n',
@@ -236,7 +240,7 @@ describe('a file of records', () => {
       '[\n\t{ "name": "chat.example.com", "type": "A", "value": "100.64.0.9", "note": 1 },\n\t{ "name": "b.example.com", "note": 2 }\n]',
       `[\n\t{\n\t\t"name": "b.example.com",\n\t\t"note": 2\n\t},\n\t${A_JSON.replaceAll('  ', '\t')}\n]\n`,
     ],
-    ['[{"name":"CHAT.example.com","type":"","value":"100.64.0.14"}]', '[{"name":"CHAT.example.com","type":"","value":"100.64.0.14"}]'],
+    ['[{"name":"chat.example.com.","type":"","value":"100.64.0.14"}]', '[{"name":"chat.example.com.","type":"","value":"100.64.0.14"}]'],
   ])('%j', (was, now) => expect(json(was)).toBe(now));
   test('what is none is not touched', () => {
     expect(json('{"name":"chat.example.com"}')).toEqual({ why: 'it is JSON, and no list of records' });

@@ -104,7 +104,7 @@ const judged = (
   return {
     told: `${result?.status}: ${[...findings.map(({ saw }) => saw), ...lost.map(({ why }) => why)].join(' | ')}`,
     advice: findings.map(({ advice }) => advice).join(' | '),
-    fix: findings.flatMap(({ fix }) => (fix === undefined || fix === 'deploy' ? [] : fix)),
+    fix: findings.flatMap(({ fix }) => (fix === undefined || typeof fix === 'string' ? [] : fix)),
     reproduce: findings.map(({ reproduce }) => reproduce).join('\n'),
   };
 };

@@ -59,6 +59,8 @@ export interface Purpose {
   readonly checks: readonly Check[];
   /** The files that it replaces stay on the hosts, so that it can be taken back later. */
   readonly keepsReplaced: boolean;
+  /** Where there is nothing to change. Absent: LiteLLM's. */
+  readonly host?: HostName;
 }
 
 /** The hosts that a plan changes. */
@@ -74,7 +76,7 @@ export const change = async (
 ): Promise<Outcome> => {
   const { fabric, paint } = session;
   const hosts = hostsOf(plan);
-  const names = hosts.length === 0 ? fabric.litellm.host : hosts.join(', ');
+  const names = hosts.length === 0 ? (purpose.host ?? fabric.litellm.host) : hosts.join(', ');
   if (options.format === 'human') {
     process.stdout.write(
       plan.length === 0

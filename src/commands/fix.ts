@@ -11,7 +11,7 @@ import { ask } from './ask.ts';
 import { withBecome } from './become.ts';
 import { readBook, refuseStrangers } from './book.ts';
 import { type ChangeOptions, change, type Outcome, outcomeCode } from './change.ts';
-import { planDeployment } from './planning.ts';
+import { planDeployment, planNames } from './planning.ts';
 import { open, type Session } from './session.ts';
 import { remember, undo } from './take-back.ts';
 
@@ -47,9 +47,11 @@ const mend = async (session: Session, names: readonly string[], options: FixOpti
   const found = remedy(before, chosen);
   const unknown = before.results.filter((result) => result.status === 'unknown' && chosen(result));
   const deployment = found.deploy.length > 0 ? await deploymentOf(session, options, book) : { plan: [], keyring };
-  const steps: Plan = [...deployment.plan, ...found.steps];
+  // The narrower way; `fabric deploy dns --remedy override` is the other.
+  const dns = found.deployDns.length > 0 ? (await planNames(session, keyring, 'split', before)).plan : [];
+  const steps: Plan = [...deployment.plan, ...dns.filter((step) => step.do !== 'gate'), ...found.steps];
   /** A deployment was asked for, and has nothing to change. */
-  const idle = deployment.plan.length === 0 ? found.deploy : [];
+  const idle = [...(deployment.plan.length === 0 ? found.deploy : []), ...(dns.length === 0 ? found.deployDns : [])];
   const mended = found.mended.filter((id) => !idle.includes(id));
   const plan: Plan = steps.length === 0 ? [] : [...steps, gate(steps, before, mended)];
   const purpose = { verb: 'fix this', checks: book.checks, keepsReplaced: true };

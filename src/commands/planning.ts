@@ -1,4 +1,5 @@
 import { asDeclared, type Check, type Report } from '../check.ts';
+import { dnsPlan, type Found, recordsFile } from '../deploy/dns.ts';
 import { needs as deployNeeds } from '../deploy/needs.ts';
 import { plan as deployPlan } from '../deploy/plan.ts';
 import { obstacles } from '../deploy/preconditions.ts';
@@ -6,7 +7,12 @@ import { Refusal } from '../errors.ts';
 import type { Evidence, Facts } from '../evidence.ts';
 import { examine, needsOf } from '../examine.ts';
 import type { Plan } from '../plan.ts';
+import { file } from '../probes/file.ts';
+import { mounts } from '../probes/headscale.ts';
+import { headscaleServer } from '../probes/headscale-server.ts';
 import { type Keyring, RUN_KEY } from '../secret.ts';
+import type { Way } from '../services/headscale.ts';
+import { visible } from '../shell.ts';
 import { progress } from './progress.ts';
 import { certain, type Session } from './session.ts';
 
@@ -37,4 +43,46 @@ export const planDeployment = async (session: Session, keyring: Keyring, relevan
     return deployPlan(fabric, facts, { before, fingerprints, by: session.by });
   };
   return { evidence, before, plan: certain(evidence, deployNeeds(fabric), planOf) };
+};
+
+/**
+ * Asks Headscale's host, and plans from its answers. Throws a Refusal where there is no Headscale of one's own, or its files are not what
+ * they should be. `before`: how the checks of DNS found everything.
+ */
+export const planNames = async (
+  session: Session,
+  keyring: Keyring,
+  way: Way,
+  before: Report,
+): Promise<{ readonly plan: Plan; readonly config: Found['config'] }> => {
+  const { dns } = session.fabric;
+  const headscale = dns?.headscale;
+  if (dns === undefined || headscale === undefined)
+    throw new Refusal(`${session.fabric.file}: dns.headscale: there is none, so there is nothing to deploy to`, {
+      next: [
+        'where Tailscale runs the tailnet: records and routes are set in its admin console, under DNS; `fabric doctor dns` says which',
+      ],
+    });
+  const { host, run } = headscale;
+  const asking = progress(`asking ${host}`);
+  try {
+    const [config, server] = [file(host, headscale.config), headscaleServer(headscale)];
+    const mounted = run.by === 'container' ? mounts(host, run.container) : null;
+    const first = [config, server, ...(mounted === null ? [] : [mounted])];
+    const found = certain(await session.ask(first, keyring), first, ({ know }) => ({
+      config: know(config),
+      server: know(server),
+      mounted: mounted === null ? null : know(mounted),
+    }));
+    const where = recordsFile(headscale, found.config, found.mounted);
+    const records = where === null || 'why' in where ? null : file(host, where.path);
+    const second = records === null ? [] : [records];
+    const state = records === null ? null : certain(await session.ask(second, keyring), second, ({ know }) => know(records));
+    const plan = dnsPlan(dns, headscale, { ...found, records: state }, way, before);
+    if ('why' in plan)
+      throw new Refusal(`nothing was changed: ${visible(plan.why)}`, { next: ['mend that by hand, and run the same command again'] });
+    return { plan, config: found.config };
+  } finally {
+    asking.end();
+  }
 };

@@ -1,8 +1,9 @@
 // What makes Headscale say the declared names, and its clients ask for them. Pure.
-import type { Report } from '../check.ts';
+import type { CheckId, Report, Result } from '../check.ts';
 import type { Dns, Headscale } from '../fabric.ts';
 import { type FileState, gateList, type Plan, type Step } from '../plan.ts';
 import { type Mounted, onHost } from '../probes/headscale.ts';
+import type { HeadscaleServer } from '../probes/headscale-server.ts';
 import { isRouted, type Names, readNames, type Way, type Why, withJsonRecords, withRecords, withRoutes } from '../services/headscale.ts';
 import { quote } from '../shell.ts';
 import { spliced } from '../splice.ts';
@@ -14,6 +15,7 @@ export interface Found {
   readonly mounted: Mounted | null;
   /** Of the path that `recordsFile` gives; `null`: it gives none, or no such file is there. */
   readonly records: FileState | null;
+  readonly server: HeadscaleServer;
 }
 
 /** The host's path of the file of records that Headscale reads, and whether it reads it by itself when it changes. */
@@ -38,7 +40,7 @@ export const recordsFile = (headscale: Headscale, config: FileState | null, moun
 /** The changes, or why there can be none. Empty: already so. */
 export const dnsPlan = (dns: Dns, headscale: Headscale, found: Found, way: Way, before: Report): Plan | Why => {
   const { host, config: path, run } = headscale;
-  const { config, mounted } = found;
+  const { config, mounted, server } = found;
   if (config === null)
     return { why: `${path} is not on ${host}: dns.headscale.config is the path on the host, not the one in a container` };
   if (run.by === 'container') {
@@ -65,10 +67,17 @@ export const dnsPlan = (dns: Dns, headscale: Headscale, found: Found, way: Way, 
     file === null || records === null || records === found.records?.text
       ? []
       : [recordStep(host, file.path, found.records, records, config)];
-  const restart = configSteps.length > 0 || (recordSteps.length > 0 && file?.alone === true);
+  const restart = configSteps.length > 0 || (recordSteps.length > 0 && file?.alone === true) || isStale(server);
   const change = [...recordSteps, ...configSteps, ...(restart ? [activate(headscale, mounted)] : [])];
   return change.length === 0 ? [] : [...change, gate(host, before)];
 };
+
+/** It does not run, or not on the files that are there: config.yaml is read once, and a file that is mounted alone is the one of then. */
+const isStale = ({ running, onHost, inside, records }: HeadscaleServer): boolean =>
+  running === null ||
+  (inside !== null && inside.age < running) ||
+  inside?.sha256 !== onHost?.sha256 ||
+  (records !== null && records.inside?.sha256 !== records.onHost?.sha256);
 
 /** A file of records is new where there is none, and belongs to whom config.yaml belongs. */
 const recordStep = (host: string, path: string, was: FileState | null, now: string, { mode, owner }: FileState): Step =>
@@ -147,13 +156,18 @@ const activate = (headscale: Headscale, mounted: Mounted | null): Step => {
   };
 };
 
+/** What it is for, and what follows from it: a name that is astray for another reason is no reason to take this back. */
+const OURS: readonly CheckId[] = ['dns/headscale-loaded', 'dns/headscale-switches', 'dns/record', 'dns/covered', 'dns/netmap'];
+const isOurs = (result: Result): boolean =>
+  OURS.includes(result.check.id) || (result.status === 'blocked' && OURS.some((id) => result.by.startsWith(`${id}@`)));
+
 const gate = (host: string, before: Report): Step => ({
   do: 'gate',
   host,
-  title: 'every declared name leads inside; nothing else is worse',
+  title: 'clients are told of every declared name, and ask for it; nothing else is worse',
   ...gateList(
     before,
-    before.results.filter(({ check }) => check.id.startsWith('dns/')).map(({ id }) => id),
+    before.results.filter(isOurs).map(({ id }) => id),
   ),
   hopeless: [],
   withinSeconds: 60,
@@ -165,7 +179,7 @@ export const consequences = (dns: Dns, config: FileState | null, way: Way): read
   if (names === null || 'why' in names) return [];
   const open = dns.names.map(({ name }) => name).filter((name) => !isRouted(name, names));
   if (open.length === 0) return [];
-  const split = `split: clients ask the tailnet for ${open.join(', ')} and what is below, of which it knows its own records alone (mail and text records of such a name are gone for them); all else stays with the resolver that they have`;
+  const split = `split: clients ask the tailnet for ${open.join(', ')} and for what is below, which does not exist for them without a record; all else stays with the resolver that they have`;
   const override = `override: clients ask the tailnet for every name, which passes them on to ${globals(names)}; their own resolver, and the names that it alone knows, are not asked any more`;
   return way === 'split' ? [`${split}.`, `--remedy ${override}.`] : [`${override}.`, `--remedy ${split}.`];
 };

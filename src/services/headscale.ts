@@ -1,6 +1,6 @@
 // Headscale's config.yaml: read as Headscale reads it, and edited as a person would, in the lines that change and no other. Pure.
 // As read in its source (0.29.0: hscontrol/types/config.go, hscontrol/dns/extrarecords.go) and tried on it (docs/dns.md).
-import { isIPv4 } from 'node:net';
+import { isIP, isIPv4 } from 'node:net';
 import { isDeepStrictEqual } from 'node:util';
 import { type Document, isMap, isPair, isScalar, isSeq, type Pair, parseDocument, type YAMLMap } from 'yaml';
 import type { DnsName, Json } from '../fabric.ts';
@@ -99,9 +99,12 @@ export const isUnder = (name: string, domain: string): boolean =>
 export const isRouted = (name: string, { override, magicDns, baseDomain, split }: Names): boolean =>
   override || (magicDns && isUnder(name, baseDomain)) || split.some((domain) => isUnder(name, domain));
 
-/** A record that clients take. All but A and AAAA with an address they drop without a word (ipn/ipnlocal: node_backend.go). */
-export const isTaken = ({ type, value }: ExtraRecord): boolean => (type === '' || type === 'A' || type === 'AAAA') && isAddress(value);
-const isAddress = (value: string): boolean => isIPv4(value) || value.includes(':');
+/**
+ * A record that clients take. All but A and AAAA with an address they drop without a word (ipn/ipnlocal: node_backend.go), and a name with
+ * a capital is never found, since questions are lower case by then (measured).
+ */
+export const isTaken = ({ name, type, value }: ExtraRecord): boolean =>
+  (type === '' || type === 'A' || type === 'AAAA') && isIP(value) !== 0 && name === name.toLowerCase();
 
 const typeOf = (address: string): 'A' | 'AAAA' => (isIPv4(address) ? 'A' : 'AAAA');
 const wantedOf = (names: readonly DnsName[]): readonly ExtraRecord[] =>

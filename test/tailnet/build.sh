@@ -36,8 +36,10 @@ build_headscale() { # OUT
 }
 
 build_tailscaled() { # OUT
-  local omit=aws,bird,completion,desktop_sessions,drive,kube,ssh,systray,tap,tpm
-  CGO_ENABLED=0 go build -mod=readonly -tags "ts_include_cli,ts_omit_${omit//,/,ts_omit_}" -ldflags '-s -w' -o "$1" tailscale.com/cmd/tailscaled
+  local version omit=aws,bird,completion,desktop_sessions,drive,kube,ssh,systray,tap,tpm
+  version=$(go list -mod=readonly -m -f '{{slice .Version 1}}' tailscale.com)
+  local stamps="-X tailscale.com/version.shortStamp=$version -X tailscale.com/version.longStamp=$version"
+  CGO_ENABLED=0 go build -mod=readonly -tags "ts_include_cli,ts_omit_${omit//,/,ts_omit_}" -ldflags "-s -w $stamps" -o "$1" tailscale.com/cmd/tailscaled
 }
 
 part headscale

@@ -57,13 +57,16 @@ export default defineCheck({
                     ? 'magic_dns is off'
                     : `it is not under base_domain ${names.baseDomain}`;
               return [
-                finding(
-                  astray,
-                  `override_local_dns is false, ${domain}, and no domain of nameservers.split covers it`,
-                  `Narrow: nameservers.split: { ${name.name}: [] } sends that name and what is under it to the tailnet’s resolver, which then answers nothing else under it; other names stay with each client’s own resolvers. ` +
-                    'Wide: override_local_dns: true, with nameservers.global, sends every name of every client there, and their own resolvers (a router’s names, a Pi-hole) are asked no more. fabric deploy dns does either; Headscale must be restarted.',
-                  onHost(fabric, headscale.host, `sudo grep -n -A12 '^dns:' ${headscale.config}`),
-                ),
+                {
+                  ...finding(
+                    astray,
+                    `override_local_dns is false, ${domain}, and no domain of nameservers.split covers it`,
+                    `Narrow: nameservers.split: { ${name.name}: [] } sends that name and what is under it to the tailnet’s resolver, which then answers nothing else under it; other names stay with each client’s own resolvers. ` +
+                      'Wide: override_local_dns: true, with nameservers.global, sends every name of every client there, and their own resolvers (a router’s names, a Pi-hole) are asked no more. fabric deploy dns does either; Headscale must be restarted.',
+                    onHost(fabric, headscale.host, `sudo grep -n -A12 '^dns:' ${headscale.config}`),
+                  ),
+                  fix: 'deploy dns',
+                },
               ];
             }
             return clients.flatMap(({ at, probe }): readonly (Finding | Lost)[] => {

@@ -27,6 +27,7 @@ export default defineCheck({
             severity: meant === taken ? 'warn' : 'fail',
             saw: `dns.${key} is the text ${JSON.stringify(written)}, which Headscale takes for ${taken}`,
             want: `dns.${key}: ${meant}, a boolean of YAML`,
+            fix: 'deploy dns',
             advice: `Write ${meant} without quotes, and restart Headscale.`,
             reproduce: onHost(fabric, headscale.host, `sudo grep -n ${key} ${headscale.config}`),
           })),

@@ -51,6 +51,7 @@ export default defineCheck({
                 want: name.inside
                   .map((one) => `{ name: ${name.name}, type: ${one.includes(':') ? 'AAAA' : 'A'}, value: ${one} }`)
                   .join(', '),
+                fix: 'deploy dns',
                 advice: `Put it into ${where}: fabric deploy dns, or by hand${there.records === null ? ' and restart Headscale' : ''}.`,
                 reproduce: onHost(fabric, headscale.host, `sudo grep -n -A3 ${name.name} ${there.records?.hostPath ?? headscale.config}`),
               },
