@@ -237,6 +237,13 @@ const DERIVED: readonly Derived[] = [
   },
   {
     check: 'dns/record',
+    moment: 'before-capitals',
+    from: 'before',
+    why: 'a name with a capital, which is never found (measured: test/tailnet)',
+    says: { akira: { 'headscale/server': replaced(['name: n8n.other.example, type: A,', 'name: MayI.lab.example, type: A,']) } },
+  },
+  {
+    check: 'dns/record',
     moment: 'before-wildcard',
     from: 'before',
     why: 'a wildcard, which is no record of the name',

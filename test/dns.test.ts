@@ -263,7 +263,7 @@ describe('Tailscale and DNS', () => {
     '  "BackendState": "Running",\n  "TUN": true,\n  "Health": [\n    "router: x",\n    "Tailscale can\'t reach the configured DNS servers."\n  ],\n    "MagicDNSSuffix": "tail.example.net",\n    "MagicDNSEnabled": true';
   test('1.96 and later: the map', () => {
     const dns =
-      '{"TailscaleDNS":true,"Resolvers":[{"Addr":"9.9.9.9"}],"SplitDNSRoutes":{"Corp.example.":[{"Addr":"10.0.0.1"}]},"ExtraRecords":[{"Name":"MayI.example.net.","Value":"100.64.0.14"}]}';
+      '{"TailscaleDNS":true,"Resolvers":[{"Addr":"9.9.9.9"}],"SplitDNSRoutes":{"Corp.example.":[{"Addr":"10.0.0.1"}]},"ExtraRecords":[{"Name":"mayi.example.net.","Value":"100.64.0.14"}]}';
     expect(read(tailscaleDns('motoko'), ok(`${status}\n= prefs\n\t"CorpDNS": false,\n= dns\n${dns}`))).toEqual({
       is: 'there',
       state: 'Running',
