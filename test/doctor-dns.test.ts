@@ -95,7 +95,12 @@ test.each<readonly [string, readonly string[], string]>([
   ['a place that is no host', ['dns', '--at', 'motoko'], '--at motoko: no host of'],
   ['names of another subject', ['litellm', 'mayi.example.invalid'], 'mayi.example.invalid: of DNS alone'],
   ['--watch of everything', ['--watch'], '--watch: of DNS alone'],
-  ['--watch as JSON', ['dns', '--watch', '--format', 'json'], '--watch prints lines'],
+  ['--watch as JSON', ['dns', '--watch', '--format', 'json'], '--watch prints lines, and not JSON'],
+  [
+    'a recording of some names',
+    ['dns', 'mayi.example.invalid', '--record', '/tmp/none'],
+    '--record keeps what the whole file asks, and mayi.example.invalid asks less',
+  ],
 ])('%s: exit 2', async (_, args, message) => {
   expect(await fabric(args)).toMatchObject({ code: 2, out: '', err: expect.stringContaining(message) });
 });

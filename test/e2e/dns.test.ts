@@ -219,7 +219,7 @@ systemd-run -q --collect --unit proxy --working-directory=/srv python3 /root/tls
 for i in $(seq 50); do curl -sk -o /dev/null https://${INSIDE}/ && exit 0; sleep 0.1; done; exit 1
 S
 chmod 755 /usr/local/bin/proxy; proxy ${NAME}; firewall-cmd -q --add-port=443/tcp
-${write(HEALTHY)}${started()}`);
+${inForce(HEALTHY)}${started()}`);
   await healthy();
 });
 
@@ -237,7 +237,7 @@ test('this machine’s own client and dig on a host say the same, in words that 
   const folder = join(it.dir, 'contract');
   rmSync(folder, { recursive: true, force: true });
   await serve('quad', QUAD, `${NAME}=${INSIDE}`, HTTPS);
-  await it.fabric(YAML, ['doctor', 'dns', '--at', 'here', '--at', 'motoko', '--format', 'json', '--record', folder]);
+  await it.fabric(YAML.replace('from: [motoko]', 'from: [here, motoko]'), ['doctor', 'dns', '--format', 'json', '--record', folder]);
   const [own, digs] = ['here', 'motoko'].map((at) => decode(readFileSync(join(folder, `${at}.evidence`), 'utf8')));
   for (const transport of ['udp', 'tcp'] as const)
     for (const type of TYPES) {
@@ -272,7 +272,10 @@ const both =
   async (): Promise<void> => {
     for (const one of all) await one();
   };
-const restored = (): Promise<string> => akira(`${write(HEALTHY)}${started()}`);
+/** As if it had stood there before Headscale was started: it is what is in force. */
+const inForce = (text: string): string => `${write(text)}touch -d '1 day ago' ${CONFIG}/config.yaml\n`;
+const restored = (): Promise<string> => akira(inForce(HEALTHY));
+const renewed = (): Promise<string> => akira(`${inForce(HEALTHY)}${started()}`);
 const blocked =
   (...protocols: readonly string[]) =>
   (): Promise<string> =>
@@ -288,7 +291,7 @@ const cases: readonly (readonly [string, Case])[] = [
       check: 'dns/covered',
       saw: /^override_local_dns is false, it is not under base_domain tail\.lab\.example, and no domain of nameservers\.split covers it; mayi\.lab\.example is 203\.0\.113\.14 for motoko$/,
       break: both(
-        () => akira(`${write(UNCOVERED)}${started()}`),
+        () => akira(inForce(UNCOVERED)),
         () => links(QUAD, { domains: ['tail.lab.example'] }),
       ),
       getent: OUTSIDE,
@@ -315,7 +318,7 @@ const cases: readonly (readonly [string, Case])[] = [
       check: 'dns/headscale-switches',
       saw: /^dns\.override_local_dns is the text "yes", which Headscale takes for false$/,
       break: both(
-        () => akira(`${write(UNCOVERED.replace('override_local_dns: false', 'override_local_dns: yes'))}${started()}`),
+        () => akira(inForce(UNCOVERED.replace('override_local_dns: false', 'override_local_dns: yes'))),
         () => links(QUAD, { domains: ['tail.lab.example'] }),
       ),
       getent: OUTSIDE,
@@ -330,7 +333,7 @@ const cases: readonly (readonly [string, Case])[] = [
       break: both(
         () =>
           akira(
-            `${write(HEALTHY.replace(`name: ${NAME}, type`, 'name: n8n.other.example, type').replace(`      ${NAME}: []`, '      x.example: []').replace('override_local_dns: false', 'override_local_dns: true'))}${started()}`,
+            `${inForce(HEALTHY.replace(`name: ${NAME}, type`, 'name: n8n.other.example, type').replace(`      ${NAME}: []`, '      x.example: []').replace('override_local_dns: false', 'override_local_dns: true'))}`,
           ),
         () => tailscale({ records: [['n8n.other.example', INSIDE]], resolvers: [ISP] }),
         () => serve('quad', QUAD, `n8n.other.example=${INSIDE}`),
@@ -348,7 +351,7 @@ const cases: readonly (readonly [string, Case])[] = [
       break: both(
         () =>
           akira(
-            `${write(HEALTHY.replace(`name: ${NAME}, type`, 'name: myai.lab.example, type').replace(`      ${NAME}: []`, '      x.example: []').replace('override_local_dns: false', 'override_local_dns: true'))}${started()}`,
+            `${inForce(HEALTHY.replace(`name: ${NAME}, type`, 'name: myai.lab.example, type').replace(`      ${NAME}: []`, '      x.example: []').replace('override_local_dns: false', 'override_local_dns: true'))}`,
           ),
         () => tailscale({ records: [['myai.lab.example', INSIDE]], resolvers: [ISP] }),
         () => serve('quad', QUAD, `myai.lab.example=${INSIDE}`, `--server=${ISP}`),
@@ -374,9 +377,9 @@ const cases: readonly (readonly [string, Case])[] = [
     'an edit that Headscale has not read',
     {
       check: 'dns/headscale-loaded',
-      saw: /^\/opt\/services\/headscale\/config\/config\.yaml was changed \d+ s after Headscale started, and is not read again$/,
+      saw: /^\/opt\/services\/headscale\/config\/config\.yaml was changed \d+ (?:s|min) after Headscale started, and is not read again$/,
       break: both(
-        () => akira(`${write(HEALTHY.replace(RECORD, '  extra_records: []'))}${started()}\nsleep 2; ${write(HEALTHY)}`),
+        () => akira(`${inForce(HEALTHY.replace(RECORD, '  extra_records: []'))}\n${write(HEALTHY)}`),
         () => tailscale({ records: [] }),
         () => serve('quad', QUAD, `--server=${ISP}`),
       ),
@@ -390,7 +393,7 @@ const cases: readonly (readonly [string, Case])[] = [
       check: 'dns/headscale-loaded',
       moment: 'before-unit',
       yaml: yamlOf(SECTION.replace('    container: headscale\n', '    unit: headscale.service\n')),
-      saw: /^\/opt\/services\/headscale\/config\/config\.yaml was changed \d+ s after Headscale started, and is not read again$/,
+      saw: /^\/opt\/services\/headscale\/config\/config\.yaml was changed \d+ (?:s|min) after Headscale started, and is not read again$/,
       break: both(
         () =>
           akira(
@@ -411,7 +414,7 @@ const cases: readonly (readonly [string, Case])[] = [
       saw: /^headscale does not run on akira$/,
       break: () => akira('podman stop -t 0 headscale >/dev/null'),
       getent: INSIDE,
-      mend: restored,
+      mend: renewed,
     },
   ],
   [
@@ -428,7 +431,7 @@ const cases: readonly (readonly [string, Case])[] = [
         () => serve('quad', QUAD, `--server=${ISP}`),
       ),
       getent: OUTSIDE,
-      mend: restored,
+      mend: renewed,
     },
   ],
   [
@@ -440,7 +443,7 @@ const cases: readonly (readonly [string, Case])[] = [
       break: both(
         () =>
           akira(
-            `echo '[{"name":"${NAME}","type":"A","value":"${INSIDE}"}]' >${CONFIG}/records.json; ${write(HEALTHY.replace(RECORD, `  extra_records_path: ${CONFIG}/records.json`))}${started()}`,
+            `echo '[{"name":"${NAME}","type":"A","value":"${INSIDE}"}]' >${CONFIG}/records.json; ${inForce(HEALTHY.replace(RECORD, `  extra_records_path: ${CONFIG}/records.json`))}`,
           ),
         () => tailscale({ records: [] }),
         () => serve('quad', QUAD, `--server=${ISP}`),
@@ -458,7 +461,7 @@ const cases: readonly (readonly [string, Case])[] = [
       break: both(
         () =>
           akira(
-            `echo '[{"name":"${NAME}","type":"A","value":"${INSIDE}"},]' >${CONFIG}/records.json; ${write(HEALTHY.replace(RECORD, '  extra_records_path: /etc/headscale/records.json'))}${started()}`,
+            `echo '[{"name":"${NAME}","type":"A","value":"${INSIDE}"},]' >${CONFIG}/records.json; ${inForce(HEALTHY.replace(RECORD, '  extra_records_path: /etc/headscale/records.json'))}`,
           ),
         () => tailscale({ records: [] }),
         () => serve('quad', QUAD, `--server=${ISP}`),
@@ -604,6 +607,16 @@ const cases: readonly (readonly [string, Case])[] = [
         () => serve('quad', QUAD, 'slow', `${NAME}=${INSIDE}`),
         () => links(QUAD, { domains: [], route: 'yes' }),
       ),
+      getent: OUTSIDE,
+    },
+  ],
+  [
+    'systemd-resolved was restarted, and has forgotten what Tailscale told it',
+    {
+      check: 'dns/split-domain',
+      moment: 'before-forgotten',
+      saw: /^no link of systemd-resolved has 100\.100\.100\.100; 4 of 4 fresh answers to motoko were wrong: 203\.0\.113\.14 by eth0$/,
+      break: () => motoko(`systemctl restart systemd-resolved; resolvectl dns eth0 ${ISP}`),
       getent: OUTSIDE,
     },
   ],

@@ -2,6 +2,7 @@ import { defineCheck, type Finding, resultId } from '../../check.ts';
 import { isLost, type Lost } from '../../evidence.ts';
 import { answersRight, foundText, isAstray, spots, tailnetA } from '../../probes/names.ts';
 import { askedFor, repeated, resolvers, throughResolved } from '../../probes/resolver.ts';
+import { tailscaleDns } from '../../probes/tailscale.ts';
 import { onHost } from '../../reproduce.ts';
 import acceptDns from './accept-dns.ts';
 import covered from './covered.ts';
@@ -26,10 +27,10 @@ export default defineCheck({
   each: (fabric) =>
     spots(fabric).map((spot) => {
       const { name, at, subject } = spot;
-      const [asked, again, known] = [resolvers(at), repeated(at, name.name), tailnetA(fabric, spot)];
+      const [asked, again, known, client] = [resolvers(at), repeated(at, name.name), tailnetA(fabric, spot), tailscaleDns(at)];
       return {
         subject,
-        needs: [asked, again, known],
+        needs: [asked, again, known, client],
         blockedBy: [
           resultId(acceptDns, at),
           resultId(userspace, at),
@@ -53,6 +54,8 @@ export default defineCheck({
           const others = of.filter(({ servers }) => !servers.some(isOurs));
           if (wrong.length === 0 || (others.length === 0 && of.length > 0)) return [];
           const ours = links.links.find(({ servers }) => servers.some(isOurs));
+          // Nobody there could have told it: dns/os.
+          if (ours === undefined && facts.know(client).is !== 'there') return [];
           const what =
             ours === undefined
               ? `no link of systemd-resolved has ${resolver}`
