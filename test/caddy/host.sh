@@ -174,9 +174,13 @@ answers() { # until Caddy has its certificates, and no IPv6 address is tentative
 }
 root_ca() { cat "$DIR/data/caddy/pki/authorities/local/root.crt"; }
 
-addresses() { # those of the server that are not there yet
+addresses() { # the server's, beside those by which it is looked after
   ip addr replace "$VPN4/10" dev tailscale0; ip addr replace "$PUB4/24" dev eth0
   ip addr replace "$VPN6/48" dev tailscale0 nodad; ip addr replace "$PUB6/32" dev eth0 nodad
+}
+no_addresses() {
+  [ "$VPN4" = 100.64.0.14 ] || { ip addr del "$VPN4/10" dev tailscale0; ip addr del "$VPN6/48" dev tailscale0; }
+  [ "$PUB4" = 203.0.113.14 ] || { ip addr del "$PUB4/24" dev eth0; ip addr del "$PUB6/32" dev eth0; }
 }
 routed() { # a way to everywhere, by which pasta finds the interface that it imitates
   ip route replace default via 203.0.113.1 dev eth0; ip -6 route replace default via 2001:db8::1 dev eth0

@@ -146,6 +146,8 @@ export const caddyLab = (net: string) => {
   });
   const CA = join(it.dir, 'root.crt');
   let trusted = '';
+  /** Who brought the lab where it is, and how its addresses go. */
+  let last: { readonly names: Names; readonly leave: () => Promise<unknown> } | undefined;
   let flow: NodeJS.Timeout | undefined;
   beforeAll(async () => {
     await it.verb('up', 'gaijin', '100.64.0.99', '203.0.113.99,2001:db8:9::99');
@@ -194,6 +196,8 @@ export const caddyLab = (net: string) => {
     /** Brings the lab there from wherever it is. */
     const state = async (name: StateName, acl?: Acl): Promise<void> => {
       clearInterval(flow);
+      if (last !== undefined && last.names !== names) await last.leave();
+      last = { names, leave: () => host('no_addresses') };
       const wanted: State = STATES[name];
       const ca = `${await host(`clean; addresses; ${wanted.script}; root_ca`, acl ?? wanted.acl)}\n`;
       if (ca !== trusted) {
