@@ -67,17 +67,19 @@ export const forgotten = ({ host, port }: Caddy): Steps => [
 
 export const EXCEPTION = 'fabric-caddy-snat.service';
 export const EXCEPTION_FILE = `/etc/systemd/system/${EXCEPTION}`;
-/** What keeps the VPN's clients their addresses on the way to one network. Nothing is let in or shut out by it: NAT's tables do not filter. */
-export const excepted = (
-  { host, port }: Caddy,
-  tables: string,
-  backend: Ruleset['backend'],
-  network: Cidr,
-  subnet: Cidr,
-  was: FileState | null,
-): Steps => {
-  const rule = `POSTROUTING -s ${network} -d ${subnet} -j ACCEPT`;
-  const command = `${tables}-${backend} -w`;
+/** One family's way to Caddy's container that is not to be masqueraded. */
+export interface Exception {
+  readonly family: 4 | 6;
+  readonly backend: Ruleset['backend'];
+  readonly network: Cidr;
+  readonly subnet: Cidr;
+}
+/** What keeps the VPN's clients their addresses on the way to a network. Nothing is let in or shut out by it: NAT's tables do not filter. */
+export const excepted = ({ host, port }: Caddy, exceptions: readonly Exception[], was: FileState | null): Steps => {
+  const rules = exceptions.map(({ family, backend, network, subnet }) => ({
+    command: `${family === 6 ? 'ip6tables' : 'iptables'}-${backend} -w -t nat`,
+    rule: `-s ${network} -d ${subnet} -j ACCEPT`,
+  }));
   return [
     {
       do: 'write',
@@ -94,10 +96,9 @@ PartOf=docker.service tailscaled.service
 [Service]
 Type=oneshot
 RemainAfterExit=yes
-ExecStartPre=-${command} -t nat -D ${rule}
-ExecStart=${command} -t nat -I ${rule.replace('POSTROUTING', 'POSTROUTING 1')}
-ExecStop=${command} -t nat -D ${rule}
-
+${rules.map(({ command, rule }) => `ExecStartPre=-${command} -D POSTROUTING ${rule}\n`).join('')}${rules
+  .map(({ command, rule }) => `ExecStart=${command} -I POSTROUTING 1 ${rule}\n`)
+  .join('')}${rules.map(({ command, rule }) => `ExecStop=${command} -D POSTROUTING ${rule}\n`).join('')}
 [Install]
 WantedBy=multi-user.target
 `,
@@ -105,7 +106,7 @@ WantedBy=multi-user.target
     {
       do: 'run',
       host,
-      title: `except ${network} to ${subnet} from masquerading, now and after a restart`,
+      title: `except ${exceptions.map(({ network, subnet }) => `${network} to ${subnet}`).join(', ')} from masquerading, now and after a restart`,
       script: `systemctl daemon-reload\nsystemctl enable --quiet ${EXCEPTION}\nsystemctl restart ${EXCEPTION}\n${forget(port)}`,
       undo: { script: `systemctl disable --quiet --now ${EXCEPTION}\n${forget(port)}` },
     },

@@ -46,9 +46,9 @@ export default defineCheck({
           const masks = masksOf(host, caddy, (side, of) => clientOf(caddy, side, of)).filter(({ cause }) => cause === 'tailscale-snat');
           const once = [...new Map(masks.map((mask) => [family(mask.as), mask])).values()];
           const [was, logged] = [maybe(unit), maybe(log)];
-          return once.map((mask) => {
-            const { as, by, protocols, door } = mask;
-            const fix = isLost(was) ? null : exceptions(caddy, found, [mask], was);
+          // The same for each: one unit holds all of them.
+          const fix = isLost(was) ? null : exceptions(caddy, found, masks, was);
+          return once.map(({ as, by, protocols, door }) => {
             const tables = door.family === 6 ? 'ip6tables' : 'iptables';
             const network = caddy.allow.find((one) => family(one) === door.family) ?? clientOf(caddy, 'vpn', door.family);
             const subnet = found.networks.flatMap(({ v4, v6 }) => (door.family === 6 ? v6 : v4)?.subnet ?? [])[0] ?? '';
@@ -71,14 +71,24 @@ export default defineCheck({
   },
 });
 
-/** What gives the VPN's clients their addresses back. `null`: something else than Tailscale masks them, or by more than one rule. */
+/** What gives the VPN's clients their addresses back. `null`: something else than Tailscale masks them as well. */
 export const exceptions = (caddy: Caddy, { networks }: Instance, masks: readonly Mask[], was: FileState | null) => {
-  const [mask, ...more] = [...new Map(masks.map((one) => [`${one.door.family} ${one.by}`, one])).values()];
-  if (mask === undefined || more.length > 0 || mask.cause !== 'tailscale-snat' || mask.backend === null) return null;
-  const network = caddy.allow.find((one) => family(one) === mask.door.family);
-  const [subnet] = networks.flatMap(({ v4, v6 }) => (mask.door.family === 6 ? v6 : v4)?.subnet ?? []);
-  if (network === undefined || subnet === undefined) return null;
-  return excepted(caddy, mask.door.family === 6 ? 'ip6tables' : 'iptables', mask.backend, network, subnet, was);
+  const found = [...new Map(masks.map((mask) => [`${mask.door.family} ${mask.cause} ${mask.backend}`, mask])).values()].map(
+    ({ door, cause, backend }) => {
+      const network = caddy.allow.find((one) => family(one) === door.family);
+      const [subnet] = networks.flatMap(({ v4, v6 }) => (door.family === 6 ? v6 : v4)?.subnet ?? []);
+      return cause !== 'tailscale-snat' || backend === null || network === undefined || subnet === undefined
+        ? null
+        : { family: door.family, backend, network, subnet };
+    },
+  );
+  return found.includes(null)
+    ? null
+    : excepted(
+        caddy,
+        found.flatMap((one) => one ?? []),
+        was,
+      );
 };
 
 /** What the access log has of it: `; its log has 172.20.1.1 12 times over HTTP/1.1, 8 times over HTTP/3.0`. */
