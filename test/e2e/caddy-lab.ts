@@ -74,7 +74,7 @@ export const STATES = {
   'h3-off': { script: `SERVERS='protocols h1 h2'; daemon; ${BRIDGE}; ${NO_SNAT}` },
   'h3-unpublished': { script: `${NO_PROXY}; ${ON_BRIDGE}; caddy --network $NETWORK -p 80:80 -p 443:443; answers; ${NO_SNAT}` },
   'h3-tailnet-only': { script: `daemon; ${ON_BRIDGE}; caddy --network $NETWORK -p 443:443 -p $VPN4:443:443/udp; answers; ${NO_SNAT}` },
-  'old-caddy': { script: `${NO_PROXY}; ${BRIDGE}; docker rm -f $NAME >/dev/null; old_caddy; sleep 2; ${NO_SNAT}` },
+  'old-caddy': { script: `${NO_PROXY}; ${BRIDGE}; docker rm -f $NAME >/dev/null; old_caddy; ${NO_SNAT}` },
   heredoc: { script: `${NO_PROXY}; ${BRIDGE}; ${NO_SNAT}; heredoc` },
   'n8n-gone': { script: `${NO_PROXY}; ${BRIDGE}; ${NO_SNAT}; docker rm -f n8n >/dev/null` },
 } as const satisfies Readonly<Record<string, State>>;
