@@ -19,10 +19,16 @@ export const within = (inner: Cidr | Address, outer: Cidr): boolean => {
   const a = parseNetwork(inner);
   const b = parseNetwork(outer);
   if (isIP(a.address) === 0 || isIP(b.address) === 0 || a.family !== b.family || a.prefix < b.prefix) return false;
+  // A list costs fifty times what this does, and whole rule sets are walked by it.
+  if (a.family === 4) return begin(a.address, b.prefix) === begin(b.address, b.prefix);
   const list = new BlockList();
-  list.addSubnet(b.address, b.prefix, b.family === 6 ? 'ipv6' : 'ipv4');
-  return list.check(a.address, a.family === 6 ? 'ipv6' : 'ipv4');
+  list.addSubnet(b.address, b.prefix, 'ipv6');
+  return list.check(a.address, 'ipv6');
 };
+
+/** The first bits of an IPv4 address, as a number. */
+const begin = (address: Address, prefix: number): number =>
+  Math.floor(address.split('.').reduce((all, part) => all * 256 + Number(part), 0) / 2 ** (32 - prefix));
 
 /** The network of an address: `172.20.1.2` and 24 are `172.20.1.0/24`. */
 export const networkOf = (address: Address, prefix: number): Cidr => {
