@@ -52,6 +52,10 @@ const NXDOMAIN = said(
 );
 const bound = replaced([/127\.0\.0\.1:8000/, '0.0.0.0:8000']);
 
+/** What a curl without HTTP/3 is found out by, and what one says that nobody answers over QUIC (8.14.1). */
+const NO_HTTP3: Answer = { code: 127, out: '', err: 'the curl there does not speak HTTP3' };
+const REFUSED: Answer = { code: 7, out: '000 0 0 0.000000 0.000000', err: 'curl: (7) QUIC: connection refused' };
+
 const DERIVED: readonly Derived[] = [
   {
     check: 'litellm/secret-expiry',
@@ -60,6 +64,46 @@ const DERIVED: readonly Derived[] = [
     why: 'a Key Vault only notes the date, and hands the value out after it (Microsoft: about Azure Key Vault secrets)',
     fabric: replaced(['{ vault: { path: dated, field: key } }', '{ azure: { vault: kv-ops, name: dated-key } }']),
     says: { here: { 'store/DATED_KEY': said('expires 1767225600') } },
+  },
+  {
+    check: 'caddy/certificate',
+    moment: 'before',
+    from: 'after',
+    why: 'another server answers at the public IPv4 address, or Caddy by default_sni: a certificate of another name',
+    says: { gaijin: { 'entry/h1/203.0.113.14/www.lab.test/': replaced(['DNS:www.lab.test', 'DNS:router.lab.test']) } },
+  },
+  {
+    check: 'caddy/http3',
+    moment: 'before-ipv6',
+    from: 'after',
+    why: 'a firewall of the provider’s refuses 443/udp by IPv6 alone',
+    says: { gaijin: { 'entry/h3/2001:db8:1::14/www.lab.test/': REFUSED } },
+  },
+  {
+    check: 'caddy/http3',
+    moment: 'before-quic-ipv4',
+    from: 'after',
+    why: 'the curl of this machine has no HTTP/3, and QUIC is not answered by IPv4 (measured: 443/udp dropped)',
+    says: {
+      here: {
+        'entry/h3/100.64.0.14/www.lab.test/': NO_HTTP3,
+        'entry/h3/fd7a:115c:a1e0::14/www.lab.test/': NO_HTTP3,
+        'quic/100.64.0.14/443': said('silent'),
+      },
+    },
+  },
+  {
+    check: 'caddy/http3',
+    moment: 'before-quic-ipv6',
+    from: 'after',
+    why: 'the same by IPv6',
+    says: {
+      here: {
+        'entry/h3/100.64.0.14/www.lab.test/': NO_HTTP3,
+        'entry/h3/fd7a:115c:a1e0::14/www.lab.test/': NO_HTTP3,
+        'quic/fd7a:115c:a1e0::14/443': said('silent'),
+      },
+    },
   },
   {
     check: 'litellm/models-equal',
@@ -316,8 +360,14 @@ test.each(DERIVED)('$check $moment: $why', async ({ check: id, moment, from, why
   }
 });
 
-/** Other recordings from real hosts, or checks with such: test/e2e/n8n.test.ts, test/e2e/breakages-cost.test.ts, test/e2e/dns.test.ts. */
+/** Other recordings from real hosts, or checks with such: test/e2e/{n8n,breakages-cost,dns,secrets,caddy-fixtures}.test.ts. */
 const RECORDED: ReadonlySet<string> = new Set([
+  'caddy/keeps-out',
+  'caddy/bridge-admitted',
+  'caddy/docker-proxy',
+  'caddy/forwarder',
+  'caddy/stale-udp',
+  'caddy/http3',
   'n8n/proxy-hops',
   'litellm/paid-health-checks',
   'litellm/health-calls',

@@ -8,6 +8,7 @@ import { asDeclared, type CheckId } from '../../src/check.ts';
 import { checks } from '../../src/checks/index.ts';
 import { needsOf } from '../../src/examine.ts';
 import { questionsOf } from '../../src/hosts/collect.ts';
+import type { Moment } from '../../src/prove.ts';
 import { decode, encode } from '../../src/wire.ts';
 import { fabricOf } from '../sample.ts';
 
@@ -211,12 +212,7 @@ export const findingsOf = (json: string, id: string): string => {
 };
 
 /** With FABRIC_FIXTURES=1, keeps what one check needs of a recording as its fixture: `before` is red, `after` is green. */
-export const keepFixture = (
-  check: CheckId,
-  moment: 'before' | 'after' | `before-${string}`,
-  fabricText: string,
-  recorded: string,
-): void => {
+export const keepFixture = (check: CheckId, moment: Moment, fabricText: string, recorded: string): void => {
   if (process.env['FABRIC_FIXTURES'] !== '1') return;
   const folder = join(FIXTURES, check, moment);
   mkdirSync(folder, { recursive: true });

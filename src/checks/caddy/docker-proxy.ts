@@ -13,7 +13,7 @@ export default defineCheck({
   story:
     'Docker publishes a port on [::] as well, also for a container that has no IPv6 address. There are no rules for that: docker-proxy takes the connection and opens another one by IPv4, from the bridge’s gateway. So all of IPv6 is one client to Caddy, over every protocol, and an ACL that admits the gateway, as REX-34’s did, lets the internet in wherever the host has a public IPv6 address.',
   decides:
-    'docker-proxy listening on the port by IPv6, for a container on a network without IPv6: a failure where fabric.yaml declares an IPv6 address that clients come by, a warning where the host has one all the same.',
+    'docker-proxy listening on the port by IPv6, for a container on a network without IPv6: a failure where fabric.yaml declares an IPv6 address that the VPN’s clients come by; a warning where strangers alone come by one, or the host has one that is not declared.',
   sources: ['Docker: docs on userland-proxy; moby: cmd/docker-proxy', 'measured: Docker 20.10, 26.1 and 28.5, curl by IPv6'],
   each: (fabric) => {
     const { caddy } = fabric;
@@ -34,7 +34,7 @@ export default defineCheck({
           const sides = masks.map(({ door }) => `${door.address}${door.declared ? '' : ' (not in caddy.addresses)'}`);
           return [
             {
-              severity: masks.some(({ door }) => door.declared) ? 'fail' : 'warn',
+              severity: masks.some(({ door }) => door.declared && door.side === 'vpn') ? 'fail' : 'warn',
               saw: `whoever comes by ${sides.join(' or ')} reaches Caddy as ${first.as} over ${spoken(first.protocols)}: ${first.by} listens there, and its container has no IPv6`,
               want: 'Caddy sees who comes by IPv6, or nobody comes by it',
               advice:
