@@ -29,9 +29,9 @@ e2e-caddy: dist/main.js caddy
 e2e-tailnet: dist/main.js lab tailnet
 	npx vitest run --project e2e-tailnet $(VITEST)
 
-fixtures: dist/main.js caddy
+fixtures: dist/main.js caddy stores
 	rm -rf fixtures
-	FABRIC_FIXTURES=1 npx vitest run --project e2e test/e2e/breakages test/e2e/vantages.test.ts test/e2e/probe-contract.test.ts test/e2e/n8n.test.ts test/e2e/dns.test.ts
+	FABRIC_FIXTURES=1 npx vitest run --project e2e test/e2e/breakages test/e2e/vantages.test.ts test/e2e/probe-contract.test.ts test/e2e/n8n.test.ts test/e2e/dns.test.ts test/e2e/secrets.test.ts
 	FABRIC_FIXTURES=1 npx vitest run --project e2e-caddy test/e2e/caddy-fixtures.test.ts
 	npm run --silent derived
 
