@@ -27,7 +27,7 @@ e2e-tailnet: dist/main.js lab tailnet
 
 fixtures: dist/main.js lab
 	rm -rf fixtures
-	FABRIC_FIXTURES=1 npx vitest run --project e2e test/e2e/breakages test/e2e/vantages.test.ts test/e2e/probe-contract.test.ts test/e2e/n8n.test.ts
+	FABRIC_FIXTURES=1 npx vitest run --project e2e test/e2e/breakages test/e2e/vantages.test.ts test/e2e/probe-contract.test.ts test/e2e/n8n.test.ts test/e2e/dns.test.ts
 	npm run --silent derived
 
 bench: dist/main.js

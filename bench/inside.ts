@@ -1,13 +1,15 @@
 // What the figures need of fabric's own modules. Bundled and run by bench/run.js, where the operator stands.
 //   probes FILE    one line a question of `fabric validate`: KEY, and the script that asks it alone, in base64
+//   dns FILE       asks this machine's questions of DNS: 6 names, 2 resolvers (127.77.0.1 and .2), 3 types; and the slowest of them alone
 //   collect FILE   asks each host of the file two small questions, all hosts at once; exits 1 where one does not answer
 import { readFileSync } from 'node:fs';
 import { checks } from '../src/checks/index.ts';
-import { isLost, type Probe, succeeded } from '../src/evidence.ts';
+import { facts, isLost, type Probe, type RecordType, succeeded } from '../src/evidence.ts';
 import { needsOf } from '../src/examine.ts';
 import { parse } from '../src/fabric/parse.ts';
-import { collect, questionsOf } from '../src/hosts/collect.ts';
+import { byWay, collect, questionsOf } from '../src/hosts/collect.ts';
 import { type Connector, connect } from '../src/hosts/connector.ts';
+import { dnsReply, type Reply, TYPES } from '../src/probes/dns.ts';
 import { spell } from '../src/secret.ts';
 import { runKey } from '../src/secrets/fetch.ts';
 import { encodeScript } from '../src/wire.ts';
@@ -20,10 +22,31 @@ const keyring = runKey();
 
 if (verb === 'probes') {
   for (const [at, questions] of questionsOf(needsOf(fabric, checks, { smoke: false })))
-    for (const [key, question] of questions) {
+    for (const [key, question] of byWay(questions).scripts) {
       const script = encodeScript(at, new Map([[key, question]]), (content) => spell(content, keyring));
       console.log(`${key} ${Buffer.from(script).toString('base64')}`);
     }
+}
+
+if (verb === 'dns') {
+  const ask = (names: number, servers: readonly string[], types: readonly RecordType[]): readonly Probe<Reply>[] =>
+    Array.from({ length: names }, (_, n) => `name${n}.example.net`).flatMap((name) =>
+      servers.flatMap((server) => types.map((type) => dnsReply({ at: 'here', server, name, type, transport: 'udp' }))),
+    );
+  const nobody = async (): Promise<Connector> => {
+    throw new Error('no shell is needed');
+  };
+  const took = async (probes: readonly Probe<Reply>[]): Promise<number> => {
+    const start = performance.now();
+    const evidence = await collect(probes, { fabric, keyring, now: () => 0, connector: nobody });
+    const { know } = facts(evidence, probes);
+    if (!probes.every((probe) => know(probe).is === 'answer')) throw new Error('a question was not answered');
+    return performance.now() - start;
+  };
+  await took(ask(1, ['127.77.0.1'], ['A'])); // the client is loaded
+  console.log(
+    JSON.stringify({ one: await took(ask(1, ['127.77.0.2'], ['A'])), all: await took(ask(6, ['127.77.0.1', '127.77.0.2'], TYPES)) }),
+  );
 }
 
 if (verb === 'collect') {

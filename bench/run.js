@@ -1,6 +1,7 @@
 // The figures of bench/README.md, on real hosts of the lab (root, Debian). Everything that is compared runs in one run, in turns.
-//   node bench/run.js [help] [validate] [deploy] [hosts]     all of them when none is named; prints Markdown on stdout
+//   node bench/run.js [help] [dns] [validate] [deploy] [hosts]     all of them when none is named; prints Markdown on stdout
 //   ROUNDS=3 …                                               fewer rounds: to see that it works, not for figures
+import { createSocket } from 'node:dgram';
 import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, loadavg, tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -103,6 +104,38 @@ const file = (count) => {
 };
 const fabric = (client, ...args) => inClient(client, process.execPath, [FABRIC, ...args, '--config', file(1)]);
 const ssh = (client, address = AKIRA) => inClient(client, 'ssh', ['-o', 'BatchMode=yes', `ops@${address}`, 'true']);
+
+/** A DNS server on loopback that lets every question wait. */
+const slowDns = (address, milliseconds) =>
+  new Promise((resolve, reject) => {
+    const socket = createSocket('udp4');
+    socket.on('error', reject);
+    socket.on('message', (query, from) => {
+      const reply = Buffer.from(query);
+      reply[2] |= 0x80; // an answer, with nothing in it
+      setTimeout(() => socket.send(reply, from.port, from.address), milliseconds);
+    });
+    socket.bind(53, address, () => resolve(socket));
+  });
+const dns = async (inside) => {
+  const sockets = [await slowDns('127.77.0.1', 20), await slowDns('127.77.0.2', 100)];
+  const took = { 'the slowest question alone': [], '36 questions at once': [] };
+  for (let round = 0; round < rounds(20); round += 1) {
+    const { one, all } = JSON.parse(await must(process.execPath, [inside, 'dns', file(1)]));
+    took['the slowest question alone'].push(one);
+    took['36 questions at once'].push(all);
+  }
+  for (const socket of sockets) socket.close();
+  const [one, all] = Object.values(took).map(median);
+  say(
+    '## DNS: 6 names, 2 resolvers, 3 types',
+    table(
+      SPREAD,
+      Object.entries(took).map(([name, list]) => spread(name, list)),
+    ),
+    `One resolver answers after 20 ms, the other after 100. Ratio ${(all / one).toFixed(2)}; aim ≤ 1.5, for one round trip and the slowest answer: ${verdict(all / one <= 1.5)}.`,
+  );
+};
 
 const lab_ = async () => {
   await must(join(ROOT, 'test/lab/build.sh'), [], { stdout: ['pipe', process.stderr] });
@@ -312,6 +345,7 @@ for (const signal of ['SIGINT', 'SIGTERM'])
 try {
   const before = loadavg()[0];
   if (wanted('help')) await help();
+  if (wanted('dns')) await dns(await bundled());
   if (['validate', 'deploy', 'hosts'].some(wanted)) {
     ({ cable } = await lab_());
     const inside = await bundled();

@@ -222,6 +222,15 @@ describe('a server that does not', () => {
     for (const [n, one] of expected.entries()) expect(said[n]).toMatch(one);
   });
 
+  test('an address that nothing leads to is silence, at once or in time', async () => {
+    for (const server of ['2001:db8::53', '255.255.255.255'])
+      for (const transport of ['udp', 'tcp'] as const)
+        expect(await digAt(asked({ transport }), server, 53)).toMatchObject({
+          code: 9,
+          out: expect.stringContaining('no servers could be reached'),
+        });
+  });
+
   test('what another address sends is not heard', async () => {
     const other = createSocket('udp4');
     open.push(() => other.close());

@@ -7,11 +7,22 @@ export const entries: readonly Entry[] = [
     title: 'A name resolves to the public address although the VPN’s records are deployed',
     concluded: '`override_local_dns: true` is mandatory.',
     holds:
-      'True for names outside base_domain on Windows and on Linux with split DNS; a split route that covers the name works as well. `yes` is silently false. ' +
-      'Both 100.100.100.100 and the system’s own resolver have to be asked.',
-    remedy: 'Cover the name by a split route or override_local_dns, as a YAML boolean, and restart Headscale.',
-    sources: ['the post-mortem of REX-33', 'Headscale: hscontrol/types/config.go'],
-    says: [/extra_records/i, /override_local_dns/i],
+      'One cause of many, and not the only remedy. Without it clients with split DNS (Windows, Linux with systemd-resolved) ask the tailnet’s resolver for names under base_domain and for split routes alone; a split route that covers the name works as well, and leaves their other names where they are. `yes` is a text, and silently false. ' +
+      'The same symptom comes of a record that clients drop (CNAME, wildcards, a misspelled name), of an edit that Headscale has not read or cannot see from its container, of accept-dns or MagicDNS off, of userspace networking, of UDP that is dropped, of resolv.conf and /etc/hosts, of two links that race in systemd-resolved, of a stale cache, and of AAAA or HTTPS records that lead outside. ' +
+      '100.100.100.100 answers its records in nearly all of these: only what applications get tells.',
+    remedy:
+      'fabric doctor dns: the first layer that diverges names the cause. For names outside base_domain a split route for each, or override_local_dns as a YAML boolean, and Headscale restarted: fabric deploy dns.',
+    sources: [
+      'the post-mortem of REX-33',
+      'Headscale: hscontrol/types/config.go; issues 1206, 2899 and 3316',
+      'measured: glibc, systemd-resolved 257 and dnsmasq 2.91 on lab hosts, each cause by getent and resolvectl',
+    ],
+    says: [
+      /extra_records/i,
+      /override_local_dns/i,
+      /no upstream resolvers set, returning SERVFAIL/i,
+      /dns\.nameservers\.global must be set/i,
+    ],
   },
   {
     id: 'REX-34',

@@ -98,8 +98,13 @@ const narrowed = (
   if (!subjects.includes('dns')) throw new Refusal(`${ofDns.join(', ')}: of DNS alone`, { next: [`fabric doctor dns ${ofDns.join(' ')}`] });
   if (dns === undefined)
     throw new Refusal(`${file} declares no names: it has no dns:`, { next: ['add dns: with names: (fabric.example.yaml shows it)'] });
-  if (again !== undefined && (format === 'json' || record !== undefined))
-    throw new Refusal('--watch prints lines, and neither JSON nor a recording', { next: ['leave out --format and --record, or --watch'] });
+  if (again !== undefined && format === 'json')
+    throw new Refusal('--watch prints lines, and not JSON', { next: ['leave out --format, or --watch'] });
+  // A recording is judged by the whole file.
+  if (record !== undefined)
+    throw new Refusal(`--record keeps what the whole file asks, and ${ofDns.join(', ')} asks less`, {
+      next: ['leave out the one or the other'],
+    });
   const wanted = names.map((name) => name.toLowerCase().replace(/\.$/, ''));
   const strange = wanted.filter((name) => !dns.names.some((one) => one.name === name));
   const known = dns.names.map(({ name }) => name);

@@ -104,7 +104,6 @@ const overUdp = (question: DnsQuestion, server: string, port: number, deadline: 
       socket.close();
       resolve(said);
     };
-    const send = (): void => socket.send(packet, (error) => error && end({ is: 'silence', why: reason(error) }));
     const over = setTimeout(
       () =>
         end(
@@ -114,7 +113,7 @@ const overUdp = (question: DnsQuestion, server: string, port: number, deadline: 
         ),
       Math.max(0, deadline - performance.now()),
     );
-    const again = setTimeout(() => socket.send(packet, () => {}), AGAIN);
+    let again: NodeJS.Timeout | undefined;
     socket.on('error', (error) => end({ is: 'silence', why: reason(error) }));
     socket.on('message', (message) => {
       const read = readReply(message, question, id);
@@ -123,7 +122,12 @@ const overUdp = (question: DnsQuestion, server: string, port: number, deadline: 
       else end(read);
     });
     // Connected, so that the kernel passes on what that server sent and nothing else.
-    socket.connect(port, server, send);
+    socket.on('connect', () => {
+      socket.send(packet, (error) => error && end({ is: 'silence', why: reason(error) }));
+      again = setTimeout(() => socket.send(packet, () => {}), AGAIN);
+    });
+    // Without a callback: an address that nothing leads to is an error event then.
+    socket.connect(port, server);
   });
 
 const overTcp = (question: DnsQuestion, server: string, port: number, deadline: number): Promise<Said> =>

@@ -36,6 +36,9 @@ export const met = (at: Vantage, name: string, address: Address): Probe<Met | nu
     if (verdict === '127') throw new Unreadable('curl is not installed there', 'unsupported');
     // curl(1): 7 refused, 28 no answer in time, 35 no TLS
     if (verdict === '7' || verdict === '28' || verdict === '35') return null;
+    // 22, 52 and 56: TLS was there, and HTTP was not as it should be.
+    if (!['0', '22', '51', '52', '56', '60'].includes(verdict))
+      throw new Unreadable(`curl ${verdict}: ${answer.err.trim().split('\n')[0] ?? ''}`);
     const names = (/^X509v3 Subject Alternative Name:(.*)$/m.exec(text)?.[1] ?? '')
       .split(', ')
       .flatMap((one) => /^(?:DNS|IP Address):(.+)$/.exec(one)?.[1] ?? []);

@@ -55,13 +55,18 @@ export interface RecordsSeen {
  *   [{"name":"mayi.example.net","type":"A","value":"100.64.0.14"}]
  */
 export const headscaleServer = ({ host, config, run }: Headscale): Probe<HeadscaleServer> => {
-  const pid =
+  // What it is that runs: `u` where it does, `r` the root that its process sees.
+  const running =
     run.by === 'unit'
-      ? [`p=$(systemctl show -p MainPID --value ${quote(run.unit)})`]
+      ? [
+          `s=$(systemctl show --timestamp=unix -p ActiveState,ActiveEnterTimestamp ${quote(run.unit)})`,
+          'u= r=; case $s in *ActiveState=active*) u=1; echo "running $(printf "%s\\n" "$s" | sed -n "s/^ActiveEnterTimestamp=@//p")";; esac',
+        ]
       : [
-          'p= e=',
+          'p= e= u= r=',
           `for c in podman docker; do command -v $c >/dev/null || continue; i=$($c container inspect --format '{{.State.Pid}}' ${quote(run.container)} 2>/dev/null) && { p=$i e=$c; break; }; done`,
           `[ -z "$e" ] || $e container inspect --format '{{range .Mounts}}{{printf "mount %s %s\\n" .Source .Destination}}{{end}}' ${quote(run.container)} >"$m"`,
+          'if [ "${p:-0}" -gt 0 ] 2>/dev/null; then u=1 r=/proc/$p/root; b=$(sed -n "s/^btime //p" /proc/stat) t=$(sed "s/.*) //" /proc/$p/stat | cut -d" " -f20); echo "running $((b + t / $(getconf CLK_TCK)))"; fi',
         ];
   const inside = run.by === 'unit' ? config : run.config;
   return {
@@ -72,14 +77,13 @@ export const headscaleServer = ({ host, config, run }: Headscale): Probe<Headsca
       sudo: true,
       script: [
         'm=$(mktemp) || exit; trap \'rm -f "$m"\' EXIT',
-        ...pid,
-        'r=; if [ "${p:-0}" -gt 0 ] 2>/dev/null; then r=/proc/$p/root; b=$(sed -n "s/^btime //p" /proc/stat) t=$(sed "s/.*) //" /proc/$p/stat | cut -d" " -f20); echo "running $((b + t / $(getconf CLK_TCK)))"; fi',
+        ...running,
         'f() { if [ -f "$2" ]; then h=$(sha256sum <"$2"); echo "$1 $(stat -c \'%Y %i\' "$2") ${h%% *}"; fi; }',
         'd() { echo "= $1"; [ ! -f "$2" ] || awk \'/^[^ #\\t-]/ { p = /^["\\047]?dns["\\047]?[ \\t]*:/ } p\' "$2"; }',
         `f host ${quote(config)}`,
         ...(run.by === 'unit' ? [] : ['cat "$m"']),
         `c=${quote(inside)}; [ -z "$r" ] || c=$r$c; i=$c; [ -f "$i" ] || i=${quote(config)}`,
-        '[ -z "$r" ] || f inside "$c"',
+        '[ -z "$u" ] || f inside "$c"',
         `x=$(sed -n 's/^[ \\t]*extra_records_path:[ \\t]*//p' "$i" 2>/dev/null | sed 's/[ \\t]#.*//; s/^["\\047]//; s/["\\047][ \\t]*$//' | head -n 1)`,
         'if [ -n "$x" ]; then echo "path $x"; f records "$r$x"',
         run.by === 'unit'
@@ -87,7 +91,7 @@ export const headscaleServer = ({ host, config, run }: Headscale): Probe<Headsca
           : `h=$(awk -v x="$x" '{ d = $3; if (x == d) { print $2; exit } if (index(x, d "/") == 1 && length(d) > n) { n = length(d); b = $2 substr(x, n + 1) } } END { if (b != "") print b }' "$m" | head -n 1)`,
         'if [ -n "$h" ]; then echo "hostpath $h"; f hostrecords "$h"; fi; fi',
         `d host ${quote(config)}`,
-        `echo "= inside"; [ -z "$r" ] || cmp -s "$c" ${quote(config)} || d x "$c" | tail -n +2`,
+        `echo "= inside"; [ -z "$u" ] || cmp -s "$c" ${quote(config)} || d x "$c" | tail -n +2`,
         'echo "= records"; [ -z "$x" ] || [ ! -f "$r$x" ] || cat "$r$x"',
       ].join('\n'),
     },

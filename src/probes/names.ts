@@ -3,7 +3,7 @@
 import type { Finding } from '../check.ts';
 import { type Facts, isLost, type Lost, type Probe, type RecordType, type Vantage } from '../evidence.ts';
 import type { Address, DnsName, Fabric } from '../fabric.ts';
-import { dnsReply, leadsTo, type Reply, TYPES } from './dns.ts';
+import { type Ask, dnsReply, leadsTo, type Reply, TYPES } from './dns.ts';
 import { lookedUp } from './resolver.ts';
 
 /** One name, and one who must find it. */
@@ -30,14 +30,17 @@ export interface Astray extends Spot {
   readonly found: readonly Address[];
 }
 export const lookUps = (all: readonly Spot[]): readonly Probe<unknown>[] => all.map(({ at, name }) => lookedUp(at, name.name));
+/** Nothing of what it finds is inside. One that is, among others, is a leak: dns/leak. */
+export const isAstray = (found: readonly Address[], { inside }: DnsName): boolean => !found.some((one) => inside.includes(one));
 /** A judgement of those that are astray. Where none is, and some could not be looked up, it is not known. */
 export const explain = (
   { maybe }: Facts,
   all: readonly Spot[],
   judge: (astray: readonly Astray[]) => readonly (Finding | Lost)[],
+  counts: (found: readonly Address[], name: DnsName) => boolean = isAstray,
 ): readonly (Finding | Lost)[] => {
   const seen = all.map((spot) => ({ spot, found: maybe(lookedUp(spot.at, spot.name.name)) }));
-  const astray = seen.flatMap(({ spot, found }) => (isLost(found) || isRight(found, spot.name) ? [] : [{ ...spot, found }]));
+  const astray = seen.flatMap(({ spot, found }) => (isLost(found) || !counts(found, spot.name) ? [] : [{ ...spot, found }]));
   return astray.length > 0 ? judge(astray) : seen.flatMap(({ found }) => (isLost(found) ? [found] : []));
 };
 
@@ -57,8 +60,19 @@ export const tailnetAsks = (
 /** That one question which stands for it. */
 export const tailnetA = (fabric: Fabric, { at, name }: Spot): Probe<Reply> =>
   dnsReply({ at, server: fabric.tailnet.resolver, name: name.name, type: typeOf(name), transport: 'udp' });
-export const publicA = (fabric: Fabric, { at, name }: Spot): Probe<Reply> =>
-  dnsReply({ at, server: fabric.dns?.public ?? '', name: name.name, type: typeOf(name), transport: 'udp' });
+/** The public view, from there. */
+export const publicAsk = (fabric: Fabric, at: Vantage, name: string, type: RecordType): Ask => ({
+  at,
+  server: fabric.dns?.public ?? '',
+  name,
+  type,
+  transport: 'udp',
+});
+export const publicReply = (...args: Parameters<typeof publicAsk>): Probe<Reply> => ({
+  ...dnsReply(publicAsk(...args)),
+  key: `public/${args[3]}/${args[2]}`,
+});
+export const publicA = (fabric: Fabric, { at, name }: Spot): Probe<Reply> => publicReply(fabric, at, name.name, typeOf(name));
 /** A, unless all that it has inside is IPv6. */
 export const typeOf = ({ inside }: DnsName): 'A' | 'AAAA' => (inside.some((one) => !one.includes(':')) ? 'A' : 'AAAA');
 

@@ -167,7 +167,8 @@ const addressOf = (value: unknown): readonly string[] =>
 const mapOf = (said: Readonly<Record<string, unknown>>): NetworkMap => ({
   records: list(said['ExtraRecords'])
     .filter(isObject)
-    .map((one) => ({ name: bare(String(one['Name'])), type: String(one['Type'] ?? ''), value: String(one['Value']) })),
+    // As it is written: one with a capital is never found.
+    .map((one) => ({ name: String(one['Name']).replace(/\.$/, ''), type: String(one['Type'] ?? ''), value: String(one['Value']) })),
   resolvers: list(said['Resolvers']).flatMap(addressOf),
   routes: new Map(
     Object.entries(isObject(said['SplitDNSRoutes']) ? said['SplitDNSRoutes'] : {}).map(([domain, servers]) => [

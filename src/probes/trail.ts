@@ -60,6 +60,7 @@ const unknown = (which: Layer['layer'], who: string, { lost, why }: Lost): Layer
 const headscaleLayer = ({ name }: Spot, there: HeadscaleServer | Lost): Layer => {
   const who = 'Headscale’s files';
   if (isLost(there)) return unknown('headscale', who, there);
+  if (there.onHost === null) return layer('wrong', 'headscale', who, 'no such file on its host');
   const names = readNames(there.textInside);
   const records = there.records === null ? [] : readRecords(there.records.text);
   if ('why' in names || 'why' in records) return layer('wrong', 'headscale', who, 'cannot be read');

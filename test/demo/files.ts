@@ -34,6 +34,7 @@ export const fileCommands = (): Commands => {
           u: id(user),
           g: id(group),
           Y: String(Math.floor(is.mtimeMs / 1000)),
+          i: String(is.ino),
         };
         out += `${format.replace(/%(.)/g, (_, field: string) => fields[field] ?? `(unknown %${field})`)}\n`;
       } catch {

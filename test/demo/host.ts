@@ -11,6 +11,7 @@ import { podman, type Running } from './podman.ts';
 import { type Command, openShell, type Shell } from './shell.ts';
 import { type Login, sshServer } from './sshd.ts';
 import { systemd } from './systemd.ts';
+import { simulatedTailnet } from './tailnet.ts';
 
 export interface Host extends Shell {
   /** The folder of all that was made: deleted on close. */
@@ -49,6 +50,8 @@ export const hostsYaml = ({ port, hostKey, identity, user }: Login): string =>
 export interface Wishes {
   /** What its resolver knows. */
   readonly names?: ReadonlyMap<string, string>;
+  /** It is a client of a tailnet, and can run its Headscale. */
+  readonly tailnet?: boolean;
   /** Milliseconds that LiteLLM takes to start. */
   readonly patience?: number;
   /** Told, before anything starts, how to end it all: a Ctrl-C does not wait until everything is up. */
@@ -56,7 +59,12 @@ export interface Wishes {
 }
 
 /** Brings one up, with vLLM and firewalld running. */
-export const startHost = async ({ names = new Map(), patience = 1000, beginning = () => {} }: Wishes = {}): Promise<Host> => {
+export const startHost = async ({
+  names: known = new Map(),
+  patience = 1000,
+  tailnet = false,
+  beginning = () => {},
+}: Wishes = {}): Promise<Host> => {
   const scratch = scratchFolder();
   const closers: (() => Promise<void>)[] = [];
   const close = async (): Promise<void> => {
@@ -69,7 +77,9 @@ export const startHost = async ({ names = new Map(), patience = 1000, beginning 
     mkdirSync(join(root, path, '..'), { recursive: true });
     writeFileSync(join(root, path), text);
   }
+  const names = new Map(known);
   const network = await simulatedNetwork(root, names);
+  const net = simulatedTailnet(root, names);
   closers.push(network.close);
   const firewall = firewalld();
   const containers = podman(root, network, firewall, patience);
@@ -77,6 +87,10 @@ export const startHost = async ({ names = new Map(), patience = 1000, beginning 
     if (unit === 'firewalld.service') {
       firewall.start();
       return Promise.resolve(playing(async () => firewall.stop()));
+    }
+    if (unit === 'headscale.service') {
+      net.start();
+      return Promise.resolve(playing(async () => {}));
     }
     if (unit === 'nginx.service') return network.listen('host', '0.0.0.0', 80, nginx(network)).then(({ close }) => playing(close));
     if (unit === 'vllm.service') return startVllm();
@@ -102,6 +116,7 @@ export const startHost = async ({ names = new Map(), patience = 1000, beginning 
     new Map<string, Command>([
       ...fileCommands(),
       ...network.commands,
+      ...(tailnet ? net.commands : []),
       ['firewall-cmd', firewall.command],
       ['podman', containers.command],
       ['nsenter', containers.nsenter],

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { type Host, startHost } from './host.ts';
 import { n8nRunbook, UNTIL_N8N, VISIT } from './n8n.ts';
 import { poller, runbook, UNTIL_ALIVE } from './runbook.ts';
+import { headscaleRunbook, NO_REX_33, REX_33 } from './tailnet.ts';
 
 const FABRIC = join(import.meta.dirname, '../../bin/fabric.js');
 const KEY = `sk-demo-${randomBytes(12).toString('hex')}`;
@@ -139,6 +140,13 @@ n8n:
   env_file: /opt/n8n/.env
   url: https://n8n.example.net
   proxies: [nginx]
+dns:
+  names:
+    mayi.example.net: { inside: 100.64.0.14, outside: 203.0.113.14 }
+  from: [akira]
+  headscale:
+    host: akira
+    unit: headscale.service
 `;
 
 /** Red in a report, by check, each once and in order. */
@@ -164,6 +172,7 @@ const demo = async (): Promise<void> => {
       ['wintermute', '100.64.0.20'],
       ['openrouter', '100.64.0.20'],
     ]),
+    tailnet: true,
     beginning: (how) => {
       close = how;
     },
@@ -181,7 +190,10 @@ const demo = async (): Promise<void> => {
     expected(code === 0, `${what}, and the simulated host says: ${err}`);
   };
   const hops = 'echo N8N_PROXY_HOPS=1 >>/opt/n8n/.env; systemctl restart n8n';
-  await asRoot(`${runbook(KEY)}\n${n8nRunbook()}\n${hops}\n${UNTIL_N8N}\n${UNTIL_ALIVE}`, 'the simulated host to get ready');
+  await asRoot(
+    `${runbook(KEY)}\n${headscaleRunbook}\n${n8nRunbook()}\n${hops}\n${UNTIL_N8N}\n${UNTIL_ALIVE}`,
+    'the simulated host to get ready',
+  );
   const folder = join(host.scratch, 'operator');
   mkdirSync(folder);
   writeFileSync(join(folder, 'fabric.yaml'), yaml(host.login));
@@ -230,6 +242,14 @@ const demo = async (): Promise<void> => {
   say(`\n${bold('# 8. And now?')}`);
   const well = await fabric(folder, ['doctor']);
   expected(well.code === 0 && /^\d+ pass$/m.test(well.out), 'green');
+  say(`\n${bold('# 9. Somebody tidies Headscale up, and a name of the tailnet leads to the internet: layer by layer.')}`);
+  await asRoot(REX_33, 'Headscale to be tidied up');
+  const astray = await fabric(folder, ['doctor', 'dns']);
+  expected(astray.code === 1 && red(astray.out) === 'dns/covered', 'red for dns/covered');
+  expected(/✖ applications on akira +203\.0\.113\.14 {2}← diverges here first/.test(astray.out), 'the layer that diverges');
+  await asRoot(NO_REX_33, 'the split route to be back');
+  const found = await fabric(folder, ['doctor', 'dns', 'mayi.example.net']);
+  expected(found.code === 0, 'the name where it belongs');
   say(`\n${bold(`# Done in ${((Date.now() - started) / 1000).toFixed(1)} s; all of it is cleared away. Your own host: README.md.`)}`);
 };
 

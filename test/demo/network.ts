@@ -114,7 +114,7 @@ export const simulatedNetwork = async (root: string, names: ReadonlyMap<string, 
     const headers: IncomingHttpHeaders = {};
     const args = [...call.args];
     for (let arg = args.shift(); arg !== undefined; arg = args.shift()) {
-      if (arg === '--noproxy') args.shift();
+      if (arg === '--noproxy' || arg === '--resolve') args.shift();
       else if (arg === '-m') seconds = Number(args.shift());
       else if (arg === '-o') out = args.shift() ?? '';
       else if (arg === '-w') format = args.shift() ?? '';
@@ -126,9 +126,12 @@ export const simulatedNetwork = async (root: string, names: ReadonlyMap<string, 
       } else if (/^-[qsSfk]+$/.test(arg)) {
         fail ||= arg.includes('f');
         loud ||= arg.includes('S');
-      } else if (arg.startsWith('http://')) url = arg;
+      } else if (/^https?:\/\//.test(arg)) url = arg;
       else return unknownUse('curl', call);
     }
+    // Nothing speaks TLS there.
+    if (url.startsWith('https://'))
+      return { code: 7, err: loud ? `curl: (7) Failed to connect to ${new URL(url).hostname} port 443 after 0 ms\n` : '' };
     const reply = await get(from, url, {
       method: body === undefined ? 'GET' : 'POST',
       headers,

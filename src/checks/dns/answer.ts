@@ -1,7 +1,7 @@
 import { defineCheck, type Finding, resultId } from '../../check.ts';
 import { isLost, type Lost } from '../../evidence.ts';
 import { askCommand, leadsTo, saidBy } from '../../probes/dns.ts';
-import { astrayText, explain, isRight, lookUps, publicA, spots, strangers, tailnetAsks, typeOf } from '../../probes/names.ts';
+import { astrayText, explain, isRight, lookUps, publicA, spots, tailnetAsks, typeOf } from '../../probes/names.ts';
 import { onHost } from '../../reproduce.ts';
 import loaded from './headscale-loaded.ts';
 import paths from './headscale-paths.ts';
@@ -17,13 +17,13 @@ export default defineCheck({
   story:
     '100.100.100.100 answers the tailnet’s records itself, with the AA bit, and forwards the rest. A public address from it is either a wrong record or a forwarded question; and a public resolver that says the same does not make it right.',
   decides:
-    'A, AAAA and HTTPS over UDP and TCP, where the name leads applications astray: an address of `inside` for its kind, and nothing else in any of them. Silence is dns/resolver’s.',
+    'Its address over UDP and over TCP, where the name leads applications astray: one of `inside` and no other. Silence is dns/resolver’s, and AAAA and HTTPS beside it are dns/leak’s.',
   sources: ['Tailscale: net/dns/resolver/tsdns.go (AA on its own answers; NOERROR and nothing for another type)'],
-  spared: { 'dns/udp/*/9.*': 'tells whether a public resolver says the same', 'dns/tcp/*': 'UDP and TCP say the same in every recording' },
+  spared: { 'public/*': 'tells whether a public resolver says the same' },
   each: (fabric) =>
     spots(fabric).map((spot) => {
       const { name, at, subject } = spot;
-      const asks = tailnetAsks(fabric, spot);
+      const asks = tailnetAsks(fabric, spot).filter(({ type }) => type === typeOf(name));
       const outside = publicA(fabric, spot);
       const host = fabric.dns?.headscale?.host;
       return {
@@ -41,7 +41,7 @@ export default defineCheck({
               if (isLost(reply)) return [reply];
               if (reply.is === 'silent') return [];
               const to = leadsTo(reply);
-              if (type === typeOf(name) ? isRight(to, name) : strangers(to, name).length === 0) return [];
+              if (isRight(to, name)) return [];
               const elsewhere = facts.maybe(outside);
               const agree =
                 !isLost(elsewhere) && to.length > 0 && saidBy(elsewhere) === saidBy(reply) ? `, and ${fabric.dns?.public} agrees` : '';
@@ -50,7 +50,7 @@ export default defineCheck({
                 {
                   severity: 'fail',
                   saw: `${fabric.tailnet.resolver} says of ${name.name} ${type} over ${transport.toUpperCase()}: ${saidBy(reply)}${to.length > 0 ? ` (${own}${agree})` : ''}; ${astrayText(astray)}`,
-                  want: type === typeOf(name) ? name.inside.join(' or ') : `nothing but ${name.inside.join(', ')}`,
+                  want: name.inside.join(' or '),
                   advice: reply.aa
                     ? 'Correct the record; what a client has is at most as old as its last network map.'
                     : reply.status === 'SERVFAIL'

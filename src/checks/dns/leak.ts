@@ -15,7 +15,7 @@ export default defineCheck({
     'A record that overrides A alone leaves AAAA and HTTPS (type 65) to the public zone: a browser with IPv6 prefers the one, and any browser reads addresses and keys for an encrypted ClientHello out of the other. ' +
     'Cloudflare publishes both by itself. And a browser that asks its own resolver over HTTPS asks nobody here.',
   decides:
-    'AAAA and HTTPS of the machine’s own resolver, and what its applications find, where they find an address of `inside` as well: an address beside it, or keys, is a failure. Per machine: Firefox turns DNS-over-HTTPS on by itself unless use-application-dns.net has no address, which is a warning where a public resolver leads a name elsewhere.',
+    'AAAA and HTTPS of the tailnet’s resolver and of the machine’s own, and what its applications find, where they find an address of `inside` as well: an address beside it, or keys, is a failure. Per machine: Firefox turns DNS-over-HTTPS on by itself unless use-application-dns.net has no address, which is a warning where a public resolver leads a name elsewhere.',
   sources: [
     'RFC 9460; Cloudflare: HTTPS records of proxied hosts (alpn, ipv4hint, ipv6hint, ech)',
     'pi-hole/FTL issue 2841 (an A that is overridden, an AAAA that is not); caddyserver/caddy issue 7069 (ECH and split horizon)',
@@ -49,29 +49,40 @@ export default defineCheck({
     const names = spots(fabric).map((spot) => {
       const { name, at, subject } = spot;
       const found = lookedUp(at, name.name);
-      const asks = (['AAAA', 'HTTPS'] as const)
-        .filter((type) => type !== typeOf(name))
-        .map((type) => ({ type, ask: { at, server: 'os' as const, name: name.name, type, transport: 'udp' as const } }));
+      const types = (['AAAA', 'HTTPS'] as const).filter((type) => type !== typeOf(name));
+      // Where the tailnet's resolver leaks, the machine's own only passes it on.
+      const doors = [
+        { server: fabric.tailnet.resolver, transport: 'udp', who: fabric.tailnet.resolver },
+        { server: fabric.tailnet.resolver, transport: 'tcp', who: `${fabric.tailnet.resolver} over TCP` },
+        { server: 'os', transport: 'udp', who: `the resolver of ${at}` },
+      ] as const;
+      const asks = types.map((type) => ({
+        type,
+        of: doors.map(({ who, ...door }) => ({ who, ask: { at, name: name.name, type, ...door } })),
+      }));
       return {
         subject,
-        needs: [found, ...asks.map(({ ask }) => dnsReply(ask))],
+        needs: [found, ...asks.flatMap(({ of }) => of.map(({ ask }) => dnsReply(ask)))],
         blockedBy: [resultId(answer, subject)],
         judge: ({ know, maybe }: Facts): readonly (Finding | Lost)[] => {
           const addresses = know(found);
           // All of it elsewhere: then nothing leaks, the name is astray.
           if (!addresses.some((one) => name.inside.includes(one))) return [];
           const beside = strangers(addresses, name);
-          const said = asks.flatMap(({ type, ask }): readonly (Finding | Lost)[] => {
-            const reply = maybe(dnsReply(ask));
-            if (isLost(reply)) return [reply];
-            const out = strangers(leadsTo(reply), name);
-            if (out.length === 0 && !givesKeys(reply)) return [];
+          const said = asks.flatMap(({ type, of }): readonly (Finding | Lost)[] => {
+            const heard = of.map(({ who, ask }) => ({ who, ask, reply: maybe(dnsReply(ask)) }));
+            const leaks = heard.flatMap(({ who, ask, reply }) =>
+              isLost(reply) || (strangers(leadsTo(reply), name).length === 0 && !givesKeys(reply)) ? [] : [{ who, ask, reply }],
+            );
+            const [first] = leaks;
+            if (first === undefined) return heard.flatMap(({ reply }) => (isLost(reply) ? [reply] : []));
+            const { who, ask, reply } = first;
             return [
               {
                 severity: 'fail',
-                saw: `the resolver of ${at} answers ${type} of ${name.name}: ${saidBy(reply)}`,
+                saw: `${who} answers ${type} of ${name.name}: ${saidBy(reply)}`,
                 want: `no ${type} record inside, or one that leads to ${name.inside.join(', ')}`,
-                advice: `Whoever answers A there must answer ${type} too, with nothing: in dnsmasq local=/${name.name}/, in unbound a redirect zone, in Pi-hole a current version; in the tailnet’s own resolver a record does it.${givesKeys(reply) ? ' The keys are Cloudflare’s: a server inside cannot read what a browser encrypts for them.' : ''}`,
+                advice: `Whoever answers A there must answer ${type} too, with nothing: in dnsmasq local=/${name.name}/, in unbound a redirect zone, in Pi-hole a current version; in the tailnet’s own resolver a record does it.${givesKeys(reply) ? ' The keys are of who publishes them (Cloudflare): a server inside cannot read what a browser encrypts for them.' : ''}`,
                 reproduce: onHost(fabric, at, askCommand(ask)),
               },
             ];

@@ -1,6 +1,6 @@
 import { defineCheck, type Finding, resultId } from '../../check.ts';
 import { isLost, type Lost } from '../../evidence.ts';
-import { answersRight, explain, foundText, lookUps, spots, tailnetA } from '../../probes/names.ts';
+import { answersRight, explain, foundText, isRight, lookUps, spots, tailnetA } from '../../probes/names.ts';
 import { askedFor, resolvers, throughResolved } from '../../probes/resolver.ts';
 import { onHost } from '../../reproduce.ts';
 import acceptDns from './accept-dns.ts';
@@ -54,26 +54,31 @@ export default defineCheck({
           resultId(leak, subject),
         ],
         judge: (facts): readonly (Finding | Lost)[] =>
-          explain(facts, [spot], ([one]) => {
-            const [who, there] = [facts.maybe(asked), facts.maybe(known)];
-            const right = answersRight(there, name);
-            const servers = isLost(who)
-              ? []
-              : throughResolved(who)
-                ? askedFor(who.links ?? [], name.name).flatMap((link) => link.servers)
-                : who.servers;
-            return [
-              {
-                severity: 'fail',
-                saw: `applications on ${at} find ${foundText(one?.found ?? [])}${servers.length > 0 ? `, by ${servers.join(', ')}` : ''}${right ? `; ${fabric.tailnet.resolver} has it right` : ''}`,
-                want: name.inside.join(', '),
-                advice: right
-                  ? `Something between the two answers first: ask each server by itself (dig @SERVER ${name.name}), the outermost first. A router or a Pi-hole that ${at} uses must forward the domain to ${fabric.tailnet.resolver}, or hold the record itself.`
-                  : `Nobody that ${at} asks knows the name: give it to whoever answers there, or bring ${at} into the tailnet.`,
-                reproduce: onHost(fabric, at, `getent ahosts ${name.name}`),
-              },
-            ];
-          }),
+          explain(
+            facts,
+            [spot],
+            ([one]) => {
+              const [who, there] = [facts.maybe(asked), facts.maybe(known)];
+              const right = answersRight(there, name);
+              const servers = isLost(who)
+                ? []
+                : throughResolved(who)
+                  ? askedFor(who.links ?? [], name.name).flatMap((link) => link.servers)
+                  : who.servers;
+              return [
+                {
+                  severity: 'fail',
+                  saw: `applications on ${at} find ${foundText(one?.found ?? [])}${servers.length > 0 ? `, by ${servers.join(', ')}` : ''}${right ? `; ${fabric.tailnet.resolver} has it right` : ''}`,
+                  want: name.inside.join(', '),
+                  advice: right
+                    ? `Something between the two answers first: ask each server by itself (dig @SERVER ${name.name}), the outermost first. A router or a Pi-hole that ${at} uses must forward the domain to ${fabric.tailnet.resolver}, or hold the record itself.`
+                    : `Nobody that ${at} asks knows the name: give it to whoever answers there, or bring ${at} into the tailnet.`,
+                  reproduce: onHost(fabric, at, `getent ahosts ${name.name}`),
+                },
+              ];
+            },
+            (found, wanted) => !isRight(found, wanted),
+          ),
       };
     }),
 });

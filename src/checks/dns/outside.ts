@@ -1,6 +1,7 @@
 import { defineCheck, type Finding } from '../../check.ts';
 import { isLost, type Lost } from '../../evidence.ts';
-import { askCommand, dnsReply, leadsTo, saidBy } from '../../probes/dns.ts';
+import { askCommand, leadsTo, saidBy } from '../../probes/dns.ts';
+import { publicAsk, publicReply } from '../../probes/names.ts';
 import { onHost } from '../../reproduce.ts';
 
 export default defineCheck({
@@ -19,14 +20,17 @@ export default defineCheck({
     if (dns === undefined || at === undefined) return [];
     return dns.names.flatMap(({ name, outside }) => {
       if (outside === undefined) return [];
-      const asks = (['A', 'AAAA'] as const).map((type) => ({ at, server: dns.public, name, type, transport: 'udp' as const }));
+      const asks = (['A', 'AAAA'] as const).map((type) => ({
+        ask: publicAsk(fabric, at, name, type),
+        probe: publicReply(fabric, at, name, type),
+      }));
       return [
         {
           subject: name,
-          needs: asks.map(dnsReply),
+          needs: asks.map(({ probe }) => probe),
           judge: ({ maybe }): readonly (Finding | Lost)[] =>
-            asks.flatMap((ask): readonly (Finding | Lost)[] => {
-              const reply = maybe(dnsReply(ask));
+            asks.flatMap(({ ask, probe }): readonly (Finding | Lost)[] => {
+              const reply = maybe(probe);
               if (isLost(reply)) return [reply];
               if (reply.is === 'silent') return [{ lost: 'timeout', why: `${dns.public} does not answer ${at} (${reply.why})` }];
               const wanted = outside.filter((one) => one.includes(':') === (ask.type === 'AAAA'));

@@ -2,6 +2,7 @@ import { defineCheck, type Finding, resultId } from '../../check.ts';
 import type { Lost } from '../../evidence.ts';
 import { answersRight, astrayText, explain, lookUps, spotsAt, tailnetA } from '../../probes/names.ts';
 import { resolvers, throughResolved } from '../../probes/resolver.ts';
+import { tailscaleDns } from '../../probes/tailscale.ts';
 import { onHost } from '../../reproduce.ts';
 import acceptDns from './accept-dns.ts';
 import covered from './covered.ts';
@@ -24,10 +25,10 @@ export default defineCheck({
   ],
   each: (fabric) =>
     (fabric.dns?.from ?? []).map((at) => {
-      const [asked, mine] = [resolvers(at), spotsAt(fabric, at)];
+      const [asked, client, mine] = [resolvers(at), tailscaleDns(at), spotsAt(fabric, at)];
       return {
         subject: at,
-        needs: [asked, ...lookUps(mine), ...mine.map((spot) => tailnetA(fabric, spot))],
+        needs: [asked, client, ...lookUps(mine), ...mine.map((spot) => tailnetA(fabric, spot))],
         blockedBy: [
           resultId(acceptDns, at),
           ...mine.flatMap(({ name, subject }) => [resultId(hostsFile, subject), resultId(covered, name.name)]),
@@ -36,12 +37,18 @@ export default defineCheck({
         judge: (facts): readonly (Finding | Lost)[] =>
           explain(facts, mine, (astray) => {
             const known = astray.filter((spot) => answersRight(facts.maybe(tailnetA(fabric, spot)), spot.name));
-            const { system, servers, writer, tailscaleKeeps, links, throughResolve } = facts.know(asked);
+            const { system, servers, writer, tailscaleKeeps, links, throughResolve, networkManager } = facts.know(asked);
             const { resolver, resolver6 } = fabric.tailnet;
             if (known.length === 0 || system !== 'Linux') return [];
-            if (throughResolved({ system, servers, writer, tailscaleKeeps, links, throughResolve })) return [];
+            if (throughResolved({ system, servers, links, throughResolve })) return [];
             if (servers.some((one) => one === resolver || one === resolver6)) return [];
-            const by = writer === null ? '' : `, written by ${writer}`;
+            const tailscale = facts.know(client);
+            const owned = tailscale.is === 'there' && tailscale.accepts !== false;
+            if (!tailscaleKeeps && !owned && !links?.some((link) => link.servers.includes(resolver))) return [];
+            const by =
+              writer === null
+                ? ''
+                : `, written by ${writer}${/manager/i.test(writer) && networkManager !== null ? ` (${networkManager})` : ''}`;
             const what = `/etc/resolv.conf of ${at} asks ${servers.length === 0 ? 'nobody' : servers.join(', ')}${by}`;
             const [saw, advice] = tailscaleKeeps
               ? [

@@ -1,7 +1,8 @@
 import { defineCheck, type Finding, resultId } from '../../check.ts';
 import { isLost, type Lost } from '../../evidence.ts';
-import { answersRight, foundText, isRight, spots, tailnetA } from '../../probes/names.ts';
+import { answersRight, foundText, isAstray, spots, tailnetA } from '../../probes/names.ts';
 import { askedFor, repeated, resolvers, throughResolved } from '../../probes/resolver.ts';
+import { tailscaleDns } from '../../probes/tailscale.ts';
 import { onHost } from '../../reproduce.ts';
 import acceptDns from './accept-dns.ts';
 import covered from './covered.ts';
@@ -26,10 +27,10 @@ export default defineCheck({
   each: (fabric) =>
     spots(fabric).map((spot) => {
       const { name, at, subject } = spot;
-      const [asked, again, known] = [resolvers(at), repeated(at, name.name), tailnetA(fabric, spot)];
+      const [asked, again, known, client] = [resolvers(at), repeated(at, name.name), tailnetA(fabric, spot), tailscaleDns(at)];
       return {
         subject,
-        needs: [asked, again, known],
+        needs: [asked, again, known, client],
         blockedBy: [
           resultId(acceptDns, at),
           resultId(userspace, at),
@@ -47,12 +48,14 @@ export default defineCheck({
           const there = facts.maybe(known);
           if (isLost(there)) return [there];
           if (!answersRight(there, name)) return [];
-          const wrong = tries.fresh.filter(({ addresses }) => !isRight(addresses, name));
+          const wrong = tries.fresh.filter(({ addresses }) => isAstray(addresses, name));
           const of = askedFor(links.links, name.name);
           const isOurs = (one: string): boolean => one === resolver || one === resolver6;
           const others = of.filter(({ servers }) => !servers.some(isOurs));
           if (wrong.length === 0 || (others.length === 0 && of.length > 0)) return [];
           const ours = links.links.find(({ servers }) => servers.some(isOurs));
+          // Nobody there could have told it: dns/os.
+          if (ours === undefined && facts.know(client).is !== 'there') return [];
           const what =
             ours === undefined
               ? `no link of systemd-resolved has ${resolver}`
@@ -63,7 +66,7 @@ export default defineCheck({
             want: `${name.name} asked of ${resolver} alone`,
             advice:
               ours === undefined
-                ? 'Have Tailscale tell it again: sudo systemctl restart tailscaled (systemd-resolved forgets what it was told when it is restarted).'
+                ? 'Have Tailscale tell it again: sudo systemctl restart tailscaled (who manages the links may take it back: NetworkManager, systemd-networkd, resolvectl revert).'
                 : `At once, until the next restart: sudo resolvectl domain ${ours.name} ${[...ours.domains.map((one) => `~${one}`), `~${name.name}`].map((one) => `'${one}'`).join(' ')}. For good: a split route that covers it, so that Tailscale says so itself.`,
             reproduce: onHost(fabric, at, `resolvectl domain; for i in 1 2 3 4; do resolvectl query --cache=no ${name.name}; done`),
           };
