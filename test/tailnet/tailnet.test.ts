@@ -74,6 +74,11 @@ describe('which clients ask the tailnet’s resolver', () => {
       { override: 'false', magic: false, split: '{ "chat.example.com": [203.0.113.53] }' },
       { ...fine, chat: plainAlone(WORLD), inside: plainAlone(PUBLIC) },
     ],
+    // One route that is unlike the others, and the tailnet's resolver is asked again.
+    [
+      { override: 'false', magic: false, split: '{ "example.com": [203.0.113.53], "chat.example.com": [] }' },
+      { ...fine, sub: everywhere('') },
+    ],
     // With nothing to route, Tailscale 1.102.3 writes a resolv.conf without a name server: no name is found any more.
     [
       { override: 'false', magic: false },
