@@ -384,7 +384,7 @@ const RECORDED: ReadonlySet<string> = new Set([
   'dns/resolv-conf before-past-resolved',
   'dns/resolver before-udp',
   'litellm/env-private',
-  'dns/split-domain before-forgotten',
+  'dns/split-domain before-reverted',
 ]);
 test('every recording that is not plainly before or after is recorded from a host, or derived here', () => {
   const derived = DERIVED.map(({ check, moment }) => `${check} ${moment}`);

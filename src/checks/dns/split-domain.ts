@@ -66,7 +66,7 @@ export default defineCheck({
             want: `${name.name} asked of ${resolver} alone`,
             advice:
               ours === undefined
-                ? 'Have Tailscale tell it again: sudo systemctl restart tailscaled (systemd-resolved forgets what it was told when it is restarted).'
+                ? 'Have Tailscale tell it again: sudo systemctl restart tailscaled (who manages the links may take it back: NetworkManager, systemd-networkd, resolvectl revert).'
                 : `At once, until the next restart: sudo resolvectl domain ${ours.name} ${[...ours.domains.map((one) => `~${one}`), `~${name.name}`].map((one) => `'${one}'`).join(' ')}. For good: a split route that covers it, so that Tailscale says so itself.`,
             reproduce: onHost(fabric, at, `resolvectl domain; for i in 1 2 3 4; do resolvectl query --cache=no ${name.name}; done`),
           };
