@@ -281,6 +281,14 @@ const DERIVED: readonly Derived[] = [
       },
     },
   },
+  {
+    check: 'dns/os',
+    moment: 'before-windows',
+    from: 'before',
+    why: 'a Windows whose name resolution policy does not cover the name, as Microsoft documents Get-DnsClientNrptPolicy; not run',
+    fabric: replaced(['    address: 100.64.0.7\n', '    address: 100.64.0.7\n    shell: powershell\n']),
+    says: { motoko: { resolvers: said('system Windows', 'conf nameserver 203.0.113.53', 'nrpt .tail.lab.example 100.100.100.100') } },
+  },
 ];
 
 test.each(DERIVED)('$check $moment: $why', async ({ check: id, moment, from, why, fabric: edit = (text) => text, says }) => {

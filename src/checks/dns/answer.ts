@@ -45,7 +45,7 @@ export default defineCheck({
               const elsewhere = facts.maybe(outside);
               const agree =
                 !isLost(elsewhere) && to.length > 0 && saidBy(elsewhere) === saidBy(reply) ? `, and ${fabric.dns?.public} agrees` : '';
-              const own = reply.aa ? 'from its own records' : 'as somebody else told it';
+              const own = reply.aa === false ? 'as somebody else told it' : reply.aa ? 'from its own records' : 'whoever told it';
               return [
                 {
                   severity: 'fail',
