@@ -25,10 +25,10 @@ const hunk = (was: string, now: string): Hunk => {
 export const spliced = (was: string, now: string, from: string, to: string): string => {
   const { line, old, now: lines } = hunk(was, now);
   const last = line + old.length - 1;
-  // The end of line of a file's last line is the file's: what stands behind the last \n is nothing, or a line without one.
+  // Whether the file ends with an end of line is not told by a text that was heard: what is written then is what `now` says.
   const whole = was.split('\n').length === last;
   return [
-    `if [ "$(sed -n ${quote(`${line},${last}p`)} <${from}; echo .)" != ${quote(`${old.join('\n')}${whole ? '' : '\n'}.`)} ]; then echo ${from}": lines ${line} to ${last} are not those that the plan shows: run again, or change them by hand" >&2; exit 75; fi`,
+    `if [ "$(sed -n ${quote(`${line},${last}p`)} <${from})" != ${quote(old.join('\n').replace(/\n+$/, ''))} ]; then echo ${from}": lines ${line} to ${last} are not those that the plan shows: run again, or change them by hand" >&2; exit 75; fi`,
     `{ ${line > 1 ? `head -n ${line - 1} <${from}; ` : ''}printf '%s' ${quote(`${lines.join('\n')}${whole ? '' : '\n'}`)}; tail -n +${last + 1} <${from}; } >${to}`,
   ].join('\n');
 };

@@ -50,7 +50,16 @@ describe('what Headscale makes of override_local_dns', () => {
 
 describe('which names clients with split DNS ask the tailnet for', () => {
   const base: Names = { ...names('dns: {}'), override: false, baseDomain: 'tail.example.net' };
+  test.each<readonly [text: string, past: boolean]>([
+    ['dns: { magic_dns: false, nameservers: { split: { example.com: [9.9.9.9] } } }', true],
+    ['dns: { magic_dns: false, nameservers: { split: { example.com: [9.9.9.9, 1.1.1.1], example.org: [1.1.1.1, 9.9.9.9] } } }', true],
+    ['dns: { magic_dns: false, nameservers: { split: { example.com: [9.9.9.9], example.org: [1.1.1.1] } } }', false],
+    ['dns: { magic_dns: false, nameservers: { split: { example.com: [9.9.9.9], example.org: [] } } }', false],
+    ['dns: { magic_dns: false, nameservers: { split: {} } }', false],
+    ['dns: { magic_dns: true, nameservers: { split: { example.com: [9.9.9.9] } } }', false],
+  ])('past the records: %s', (text, past) => expect(names(text).past).toBe(past));
   test.each<readonly [name: string, with_: Partial<Names>, routed: boolean]>([
+    ['chat.example.com', { split: ['example.com'], past: true }, false],
     ['chat.example.com', {}, false],
     ['chat.example.com', { override: true }, true],
     ['chat.example.com', { split: ['chat.example.com'] }, true],
@@ -160,6 +169,10 @@ const SPLIT: Readonly<Record<string, readonly [was: string, now: string]>> = {
   'nameservers with nothing': [
     'dns:\n  override_local_dns: false\n  nameservers:\n',
     `dns:\n  override_local_dns: false\n  nameservers:\n    split:\n      ${ROUTE}\n`,
+  ],
+  'the domain above is routed, past the records': [
+    'dns:\n  override_local_dns: false\n  magic_dns: false\n  nameservers:\n    split:\n      example.com: [9.9.9.9]\n',
+    `dns:\n  override_local_dns: false\n  magic_dns: false\n  nameservers:\n    split:\n      example.com: [9.9.9.9]\n      ${ROUTE}\n`,
   ],
   'the domain above is routed': [
     'dns:\n  override_local_dns: false\n  nameservers:\n    split:\n      example.com: [100.64.0.1]\n',

@@ -215,6 +215,12 @@ test('splice says of any two texts what write would', () => {
     }
 });
 
+test('splice at the end of a file, of whose last end of line nothing was heard', () => {
+  const was = { ...put('[]\n'), text: '[]' };
+  expect(sh(splice(was, '[1]\n'), 'do')).toEqual({ code: 0, err: '' });
+  expect(text()).toBe('[1]\n');
+});
+
 test('splice refuses a file that is another by now', () => {
   const was = put('a: 1\n');
   put('a: 2\n');

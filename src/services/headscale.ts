@@ -27,6 +27,8 @@ export interface Names {
   readonly global: readonly string[];
   /** The domains of nameservers.split. */
   readonly split: readonly string[];
+  /** Without MagicDNS, and with one set of servers for all its domains, systemd-resolved is sent straight to these: past the records. */
+  readonly past: boolean;
   readonly records: readonly ExtraRecord[];
   /** As Headscale sees it: in a container, the container's path. */
   readonly recordsPath: string | null;
@@ -47,13 +49,22 @@ export const readNames = (text: string): Names | Why => {
   const servers = under(dns, 'nameservers');
   const override = under(dns, 'override_local_dns');
   const path = under(dns, 'extra_records_path');
+  const split = under(servers, 'split');
+  const routes = isObject(split)
+    ? Object.entries(split).map(([domain, list]) => ({ domain: domain.toLowerCase(), servers: listOf(list) }))
+    : [];
+  const magicDns = truth(under(dns, 'magic_dns')) ?? true;
   return {
-    magicDns: truth(under(dns, 'magic_dns')) ?? true,
+    magicDns,
     baseDomain: textOf(under(dns, 'base_domain')).toLowerCase(),
     override: truth(override) ?? true,
     overrideText: typeof override === 'string' ? override : null,
     global: listOf(under(servers, 'global')),
-    split: isObject(under(servers, 'split')) ? Object.keys(under(servers, 'split') ?? {}).map((domain) => domain.toLowerCase()) : [],
+    split: routes.map(({ domain }) => domain),
+    past:
+      !magicDns &&
+      routes.length > 0 &&
+      routes.every(({ servers: all }) => all.length > 0 && all.toSorted().join() === routes[0]?.servers.toSorted().join()),
     records: recordsOf(under(dns, 'extra_records')),
     recordsPath: textOf(path) === '' ? null : textOf(path),
   };
@@ -96,8 +107,8 @@ export const isUnder = (name: string, domain: string): boolean =>
  * Whether clients with split DNS are told to ask the tailnet's resolver for the name. Its own records it always answers; who asks it is
  * another matter: for all names with override_local_dns, else for those of base_domain (with magic_dns) and of nameservers.split.
  */
-export const isRouted = (name: string, { override, magicDns, baseDomain, split }: Names): boolean =>
-  override || (magicDns && isUnder(name, baseDomain)) || split.some((domain) => isUnder(name, domain));
+export const isRouted = (name: string, { override, magicDns, baseDomain, split, past }: Names): boolean =>
+  override || (magicDns && isUnder(name, baseDomain)) || (!past && split.some((domain) => isUnder(name, domain)));
 
 /**
  * A record that clients take. All but A and AAAA with an address they drop without a word (ipn/ipnlocal: node_backend.go), and a name with

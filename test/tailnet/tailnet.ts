@@ -152,7 +152,8 @@ cat >/etc/systemd/system/tailscaled.service <<'X'\n${TAILSCALED}X
 systemctl daemon-reload
 ${client === 'motoko' ? 'resolvectl dns eth0 203.0.113.53' : 'systemctl disable -q --now systemd-resolved; rm -f /etc/resolv.conf; echo nameserver 203.0.113.53 >/etc/resolv.conf'}
 systemctl start tailscaled
-tailscale up --login-server https://headscale.example.org --auth-key ${preauth} --hostname ${client} --timeout 60s`,
+tailscale up --login-server https://headscale.example.org --auth-key ${preauth} --hostname ${client} --timeout 60s
+mkdir /srv/www; hostname >/srv/www/name; systemd-run -q -u www python3 -m http.server -d /srv/www 8000`,
       );
   };
 
