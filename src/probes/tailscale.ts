@@ -130,7 +130,7 @@ export const tailscaleDns = (at: Vantage): Probe<TailscaleDns> => ({
     script: [
       FIND,
       'o=$("$t" status --json --peers=false) || exit',
-      `printf '%s\\n' "$o" | sed -n '/^  "Health": \\[/,/^  \\]/p; /^  "\\(BackendState\\|TUN\\)"/p; /^    "MagicDNS/p'`,
+      `printf '%s\\n' "$o" | sed -n '/^  "Health": \\[$/,/^  \\]/p; /^  "\\(BackendState\\|TUN\\)"/p; /^    "MagicDNS/p'`,
       `echo '= prefs'; "$t" debug prefs 2>/dev/null | grep '"CorpDNS"'`,
       `echo '= dns'; "$t" dns status --json 2>/dev/null; :`,
     ].join('\n'),
