@@ -25,9 +25,10 @@ e2e: dist/main.js lab stores
 e2e-caddy: dist/main.js caddy
 	npx vitest run --project e2e-caddy $(VITEST)
 
-fixtures: dist/main.js lab
+fixtures: dist/main.js caddy
 	rm -rf fixtures
 	FABRIC_FIXTURES=1 npx vitest run --project e2e test/e2e/breakages test/e2e/vantages.test.ts test/e2e/probe-contract.test.ts test/e2e/n8n.test.ts
+	FABRIC_FIXTURES=1 npx vitest run --project e2e-caddy test/e2e/caddy-fixtures.test.ts
 	npm run --silent derived
 
 bench: dist/main.js

@@ -9,7 +9,7 @@ export default defineConfig({
         test: {
           name: 'e2e',
           include: ['test/e2e/*.test.ts'],
-          exclude: ['test/e2e/caddy.test.ts'],
+          exclude: ['test/e2e/caddy*.test.ts'],
           environment: 'node',
           testTimeout: 120_000,
           hookTimeout: 600_000,
@@ -17,7 +17,7 @@ export default defineConfig({
         },
       },
       {
-        test: { name: 'e2e-caddy', include: ['test/e2e/caddy.test.ts'], environment: 'node', testTimeout: 240_000, hookTimeout: 600_000 },
+        test: { name: 'e2e-caddy', include: ['test/e2e/caddy*.test.ts'], environment: 'node', testTimeout: 240_000, hookTimeout: 600_000 },
       },
     ],
   },

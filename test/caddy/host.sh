@@ -71,6 +71,7 @@ forwarder() { # what cloudflared, Tailscale's funnel or a tunnel of one's own do
 }
 old_caddy() { # docker run's arguments: Debian's Caddy, 2.6.2, and the libraries that it wants
   caddy --network "$NETWORK" -p 80:80 -p 443:443 -p 443:443/udp -v /srv/caddy/caddy-debian:/usr/bin/caddy:ro -v /usr/lib:/lib:ro -v /usr/lib64:/lib64:ro
+  restarts
 }
 
 # --- without root, as user pod
@@ -159,9 +160,11 @@ bootstrap.lab.test {
 }
 CADDY
   quietly docker restart -t 1 "$NAME"
-  sleep 3 # it has ended and been started again
+  restarts
 }
-reload() { quietly docker exec "$NAME" caddy reload --config /etc/caddy/Caddyfile --adapter caddyfile; }
+restarts() { # until Docker has tried so often that it leaves seconds between two starts
+  until [ "$(docker inspect -f '{{.RestartCount}}' "$NAME")" -ge 6 ] && [ "$(docker inspect -f '{{.State.Status}}' "$NAME")" = restarting ]; do sleep 0.2; done
+}
 answers() { # until Caddy has its certificates, and no IPv6 address is tentative: a reply would leave by another, the host's own
   local i
   for i in $(seq 50); do [ -n "$(ip -6 addr show tentative)" ] || break; sleep 0.1; done
@@ -174,9 +177,13 @@ answers() { # until Caddy has its certificates, and no IPv6 address is tentative
 }
 root_ca() { cat "$DIR/data/caddy/pki/authorities/local/root.crt"; }
 
-addresses() { # those of the server that are not there yet
+addresses() { # the server's, beside those by which it is looked after
   ip addr replace "$VPN4/10" dev tailscale0; ip addr replace "$PUB4/24" dev eth0
   ip addr replace "$VPN6/48" dev tailscale0 nodad; ip addr replace "$PUB6/32" dev eth0 nodad
+}
+no_addresses() {
+  [ "$VPN4" = 100.64.0.14 ] || { ip addr del "$VPN4/10" dev tailscale0; ip addr del "$VPN6/48" dev tailscale0; }
+  [ "$PUB4" = 203.0.113.14 ] || { ip addr del "$PUB4/24" dev eth0; ip addr del "$PUB6/32" dev eth0; }
 }
 routed() { # a way to everywhere, by which pasta finds the interface that it imitates
   ip route replace default via 203.0.113.1 dev eth0; ip -6 route replace default via 2001:db8::1 dev eth0

@@ -74,7 +74,7 @@ export const STATES = {
   'h3-off': { script: `SERVERS='protocols h1 h2'; daemon; ${BRIDGE}; ${NO_SNAT}` },
   'h3-unpublished': { script: `${NO_PROXY}; ${ON_BRIDGE}; caddy --network $NETWORK -p 80:80 -p 443:443; answers; ${NO_SNAT}` },
   'h3-tailnet-only': { script: `daemon; ${ON_BRIDGE}; caddy --network $NETWORK -p 443:443 -p $VPN4:443:443/udp; answers; ${NO_SNAT}` },
-  'old-caddy': { script: `${NO_PROXY}; ${BRIDGE}; docker rm -f $NAME >/dev/null; old_caddy; sleep 2; ${NO_SNAT}` },
+  'old-caddy': { script: `${NO_PROXY}; ${BRIDGE}; docker rm -f $NAME >/dev/null; old_caddy; ${NO_SNAT}` },
   heredoc: { script: `${NO_PROXY}; ${BRIDGE}; ${NO_SNAT}; heredoc` },
   'n8n-gone': { script: `${NO_PROXY}; ${BRIDGE}; ${NO_SNAT}; docker rm -f n8n >/dev/null` },
 } as const satisfies Readonly<Record<string, State>>;
@@ -146,6 +146,8 @@ export const caddyLab = (net: string) => {
   });
   const CA = join(it.dir, 'root.crt');
   let trusted = '';
+  /** Who brought the lab where it is, and how its addresses go. */
+  let last: { readonly names: Names; readonly leave: () => Promise<unknown> } | undefined;
   let flow: NodeJS.Timeout | undefined;
   beforeAll(async () => {
     await it.verb('up', 'gaijin', '100.64.0.99', '203.0.113.99,2001:db8:9::99');
@@ -194,6 +196,8 @@ export const caddyLab = (net: string) => {
     /** Brings the lab there from wherever it is. */
     const state = async (name: StateName, acl?: Acl): Promise<void> => {
       clearInterval(flow);
+      if (last !== undefined && last.names !== names) await last.leave();
+      last = { names, leave: () => host('no_addresses') };
       const wanted: State = STATES[name];
       const ca = `${await host(`clean; addresses; ${wanted.script}; root_ca`, acl ?? wanted.acl)}\n`;
       if (ca !== trusted) {
