@@ -276,7 +276,7 @@ Session du 12 mars.
       schema: 'fabric.rex-test/1',
       checks: [{ id: 'litellm/readiness', proven: true, red: [true], green: [true], facts: 1 }],
     });
-  }, 120_000); // it proves every check, twice over
+  }, 120_000); // it proves every check
 
   test('a user’s own entry: not proven without recordings, then recorded, proven, explained and counted', async () => {
     mkdirSync(join(dir, 'rex'));
