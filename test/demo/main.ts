@@ -141,6 +141,16 @@ n8n:
   proxies: [nginx]
 `;
 
+/** What an explanation says before a heading, or from it on. */
+const upTo =
+  (heading: string) =>
+  (out: string): string =>
+    out.slice(0, Math.max(out.indexOf(heading), 0));
+const from =
+  (heading: string) =>
+  (out: string): string =>
+    out.slice(Math.max(out.indexOf(heading), 0));
+
 /** Red in a report, by check, each once and in order. */
 const red = (out: string): string => [...new Set([...out.matchAll(/^✗ (\S+)@/gm)].map(([, id]) => id ?? ''))].sort().join(' ');
 
@@ -230,6 +240,17 @@ const demo = async (): Promise<void> => {
   say(`\n${bold('# 8. And now?')}`);
   const well = await fabric(folder, ['doctor']);
   expected(well.code === 0 && /^\d+ pass$/m.test(well.out), 'green');
+
+  say(
+    `\n${bold('# 9. Two more need Docker, Caddy and a VPN, which are not simulated: what a lab host told of them, recorded, is judged again.')}`,
+  );
+  const loop = await fabric(folder, ['explain', 'Error: /etc/caddy/Caddyfile:35: unrecognized directive: 200'], upTo('\nremedy'));
+  expected(loop.code === 0 && loop.out.startsWith('REX-35'), 'REX-35');
+  await fabric(folder, ['explain', 'caddy/caddyfile'], from('its incident, replayed'));
+  const vpn = await fabric(folder, ['explain', 'REX-34'], upTo('\nremedy'));
+  expected(vpn.code === 0 && vpn.out.startsWith('REX-34'), 'REX-34');
+  const hole = await fabric(folder, ['explain', 'caddy/keeps-out'], from('its incident, replayed'));
+  expected(hole.out.includes('✗ caddy/keeps-out@gaijin') && hole.out.includes('✓ after: passes'), 'the hole, and the healthy host');
   say(`\n${bold(`# Done in ${((Date.now() - started) / 1000).toFixed(1)} s; all of it is cleared away. Your own host: README.md.`)}`);
 };
 
