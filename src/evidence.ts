@@ -19,10 +19,12 @@ export interface Spoken {
   readonly sudo?: true;
   /** After which the host ends it. 10 when absent. */
   readonly seconds?: number;
+  /** Asked instead where a tool was not there (exit 127), at `here`: what it prints is what the tool would have. */
+  readonly otherwise?: Native;
 }
 
 /** Asked by this program itself, at `here` alone: no tool that is everywhere can. */
-export type Native = QuicQuestion;
+export type Native = QuicQuestion | Http3Question;
 /** Whether QUIC is spoken there: a version that nobody has must draw a Version Negotiation packet (RFC 9000, 6.1). */
 export interface QuicQuestion {
   readonly at: Vantage;
@@ -31,6 +33,21 @@ export interface QuicQuestion {
   readonly to: string;
   readonly port: number;
   /** 3 when absent. */
+  readonly seconds?: number;
+}
+
+/** One request over HTTP/3, printed as the curl of src/probes/entry.ts prints it. */
+export interface Http3Question {
+  readonly at: Vantage;
+  readonly via: 'http3';
+  /** An IP address. */
+  readonly to: string;
+  readonly port: number;
+  /** Its SNI and Host. */
+  readonly name: string;
+  readonly path: string;
+  readonly marker: string | null;
+  /** 6 when absent. */
   readonly seconds?: number;
 }
 

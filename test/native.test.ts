@@ -83,3 +83,24 @@ test.each([
     [date, { code: 0, out: 'negotiation 00000001 6b3343cf aaaaaaaa', err: '' }],
   ]);
 });
+
+test('where a tool is not there, we ask in its place; what we cannot ask either stays as it was said', async () => {
+  const port = await serving(negotiated);
+  const asking = (key: string, at: string): Probe<unknown> => ({
+    key,
+    question: { at: 'here', via: 'sh', script: key, otherwise: { at, via: 'quic', to: '127.0.0.1', port } },
+    read: String,
+  });
+  const stream = ['missing', 'neither', 'there']
+    .map((key) => `= ${key} ${key === 'there' ? 0 : 127}\n${key === 'there' ? '|' : '!'} said\n`)
+    .join('');
+  const said = { code: 0, out: `#fabric-evidence/1 here 1\n${stream}. end\n`, err: '' };
+  const connector = async () => ({ exec: async () => said, close: async () => {} });
+  const probes = [asking('missing', 'here'), asking('neither', 'akira'), asking('there', 'here')];
+  const [heard] = await collect(probes, { fabric: fabricOf(SAMPLE), keyring: new Map(), connector, now: () => 1 });
+  expect([...(heard?.answers ?? [])]).toEqual([
+    ['missing', { code: 0, out: 'negotiation 00000001 6b3343cf aaaaaaaa', err: '' }],
+    ['neither', { code: 127, out: '', err: 'said; quic is asked from this machine alone' }],
+    ['there', { code: 0, out: 'said', err: '' }],
+  ]);
+});

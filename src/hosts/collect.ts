@@ -65,10 +65,22 @@ const together = async (
   const asking = Promise.all(native.map(async ([key, question]) => [key, await askNatively(question)] as const));
   if (spoken.size === 0) return { vantage: at, at: world.now(), answers: new Map(await asking) };
   const [heard, ours] = await Promise.all([hear(at, spoken, world), asking]);
-  if (native.length === 0) return heard;
+  const answered = isLost(heard) ? heard : await instead(heard, spoken);
+  if (native.length === 0) return answered;
   // What its shell could not be asked takes nothing away from what we asked ourselves.
-  const said = isLost(heard) ? new Map([...spoken.keys()].map((key) => [key, heard])) : heard.answers;
-  return { ...(isLost(heard) ? { vantage: at, at: world.now() } : heard), answers: new Map([...said, ...ours]) };
+  const said = isLost(answered) ? new Map([...spoken.keys()].map((key) => [key, answered])) : answered.answers;
+  return { ...(isLost(answered) ? { vantage: at, at: world.now() } : answered), answers: new Map([...said, ...ours]) };
+};
+
+/** Where a tool was not there, what we ask ourselves in its place. What we cannot either stays as it was said. */
+const instead = async (heard: Evidence, spoken: ReadonlyMap<Key, Spoken>): Promise<Evidence> => {
+  const answers = [...heard.answers].map(async ([key, answer]) => {
+    const otherwise = spoken.get(key)?.otherwise;
+    if (otherwise === undefined || isLost(answer) || answer.code !== 127) return [key, answer] as const;
+    const ours = await askNatively(otherwise);
+    return [key, isLost(ours) ? { ...answer, err: `${answer.err}; ${ours.why}` } : ours] as const;
+  });
+  return { ...heard, answers: new Map(await Promise.all(answers)) };
 };
 
 const hear = async (at: Vantage, asked: ReadonlyMap<Key, Spoken>, { connector, keyring }: World): Promise<Evidence | Lost> => {

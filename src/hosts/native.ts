@@ -9,8 +9,10 @@ export const askNatively = async (question: Native): Promise<Answer | Lost> => {
   switch (question.via) {
     case 'quic':
       return negotiate(question);
+    case 'http3':
+      return (await import('./http3.ts')).request(question);
     default:
-      return question.via satisfies never;
+      return question satisfies never;
   }
 };
 
