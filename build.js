@@ -8,7 +8,7 @@ await rm('dist', { recursive: true, force: true });
 await build({
   input: { main: 'src/main.ts', index: 'src/index.ts' },
   platform: 'node',
-  external: ['ssh2'], // loaded where a host asks for it; it looks for optional parts of its own beside it
+  external: ['ssh2', '@matrixai/quic', '@matrixai/logger'], // loaded where they are needed; they look for parts of their own beside them
   output: { dir: 'dist', format: 'esm', chunkFileNames: '[name].js' },
 });
 // Their types: dist/types/index.d.ts and what it imports.
@@ -17,6 +17,6 @@ execFileSync(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconf
 await build({
   input: 'test/demo/main.ts',
   platform: 'node',
-  external: ['ssh2'], // it loads what it needs by itself
+  external: ['ssh2', '@matrixai/quic', '@matrixai/logger'], // they load what they need by themselves
   output: { dir: 'dist/demo', format: 'esm' },
 });

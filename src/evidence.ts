@@ -21,10 +21,12 @@ export interface Script {
   readonly sudo?: true;
   /** After which the host ends it. 10 when absent. */
   readonly seconds?: number;
+  /** Asked instead where a tool was not there (exit 127), at `here`: what it prints is what the tool would have. */
+  readonly otherwise?: Native;
 }
 
 /** Asked by this machine itself, without a shell. */
-export type Native = DnsQuestion | QuicQuestion | StoreQuestion;
+export type Native = DnsQuestion | QuicQuestion | Http3Question | StoreQuestion;
 /** The answer is what dig prints. Elsewhere a script asks it of dig. */
 export interface DnsQuestion {
   readonly at: 'here';
@@ -47,6 +49,20 @@ export interface QuicQuestion {
   readonly to: string;
   readonly port: number;
   /** 3 when absent. */
+  readonly seconds?: number;
+}
+/** One request over HTTP/3, printed as the curl of src/probes/entry.ts prints it. */
+export interface Http3Question {
+  readonly at: 'here';
+  readonly via: 'http3';
+  /** An IP address. */
+  readonly to: string;
+  readonly port: number;
+  /** Its SNI and Host. */
+  readonly name: string;
+  readonly path: string;
+  readonly marker: string | null;
+  /** 6 when absent. */
   readonly seconds?: number;
 }
 /** What a secret's store says about it, but for the value: `expires 1767225600`, or `expires never`. */

@@ -16,6 +16,8 @@ export const questionText = (question: Question): string => {
     case 'quic':
       // No tool that is everywhere sends it.
       return `UDP to ${question.to} port ${question.port}: 1200 bytes of a QUIC version that nobody has (RFC 9000, 6)`;
+    case 'http3':
+      return `curl --http3-only -k --resolve ${question.name}:${question.port}:${question.to} https://${question.name}:${question.port}${question.path}`;
     case 'store':
       return `# until when ${question.secret} holds, asked of its store`;
     default:

@@ -17,7 +17,7 @@ const ARROWS: Readonly<Record<string, { readonly from: readonly string[]; readon
   checks: { from: ['core', 'services', 'probes', 'checks'], packages: ['diff'] },
   deploy: { from: ['core', 'services', 'probes', 'deploy'], packages: [] },
   secrets: { from: ['core', 'hosts', 'secrets'], packages: ['execa', 'signal-exit'] },
-  hosts: { from: ['core', 'hosts'], packages: ['dns-packet', 'execa', 'ssh2'] },
+  hosts: { from: ['core', 'hosts'], packages: ['dns-packet', 'execa', 'ssh2', '@matrixai/quic', '@matrixai/logger'] },
   report: { from: ['core', 'report'], packages: ['chalk', 'diff'] },
   commands: {
     from: ['core', 'fabric', 'services', 'lint', 'probes', 'own', 'draft', 'checks', 'deploy', 'secrets', 'hosts', 'report', 'commands'],

@@ -1,7 +1,7 @@
 // What is asked from this machine without a tool, of servers that answer as real ones do and of some that do not.
 import { createSocket, type Socket } from 'node:dgram';
 import { afterEach, expect, test } from 'vitest';
-import { isLost, type Probe } from '../src/evidence.ts';
+import { isLost, type Native, type Probe } from '../src/evidence.ts';
 import { collect } from '../src/hosts/collect.ts';
 import { askNatively } from '../src/hosts/native.ts';
 import { fabricOf, SAMPLE } from './sample.ts';
@@ -80,5 +80,27 @@ test.each([
   const heard = await collect(probes, { fabric: fabricOf(SAMPLE), keyring: new Map(), connector, now: () => 1 });
   expect(heard.map(({ answers }) => [answers.get('date'), answers.get('quic')])).toEqual([
     [date, { code: 0, out: 'negotiation 00000001 6b3343cf aaaaaaaa', err: '' }],
+  ]);
+});
+
+test('where a tool is not there, we ask in its place; what we cannot ask either stays as it was said', async () => {
+  const port = await serving(negotiated);
+  const asking = (key: string, otherwise: Native): Probe<unknown> => ({
+    key,
+    question: { at: 'here', via: 'sh', script: key, otherwise },
+    read: String,
+  });
+  const quic = { at: 'here', via: 'quic', to: '127.0.0.1', port } as const;
+  const stream = ['missing', 'neither', 'there']
+    .map((key) => `= ${key} ${key === 'there' ? 0 : 127}\n${key === 'there' ? '|' : '!'} said\n`)
+    .join('');
+  const said = { code: 0, out: `#fabric-evidence/1 here 1\n${stream}. end\n`, err: '' };
+  const connector = async () => ({ exec: async () => said, close: async () => {} });
+  const probes = [asking('missing', quic), asking('neither', { at: 'here', via: 'store', secret: 'KEY' }), asking('there', quic)];
+  const [heard] = await collect(probes, { fabric: fabricOf(SAMPLE), keyring: new Map(), connector, now: () => 1 });
+  expect([...(heard?.answers ?? [])]).toEqual([
+    ['missing', { code: 0, out: 'negotiation 00000001 6b3343cf aaaaaaaa', err: '' }],
+    ['neither', { code: 127, out: '', err: 'said; stores are asked where a fabric.yaml names them' }],
+    ['there', { code: 0, out: 'said', err: '' }],
   ]);
 });

@@ -53,7 +53,10 @@ const listen = async (at: Vantage, questions: ReadonlyMap<Key, Question>, world:
     const answers = new Map<Key, Answer | Lost>([...[...scripts.keys()].map((key) => [key, said] as const), ...more]);
     return { vantage: at, at: world.now(), answers };
   }
-  const heard = said === null ? { at: world.now(), answers: more } : { ...said, answers: new Map([...said.answers, ...more]) };
+  const heard =
+    said === null
+      ? { at: world.now(), answers: more }
+      : { ...said, answers: new Map([...(await instead(said, scripts, world)).answers, ...more]) };
   // What nobody asked is not written down: its key is the host's own text.
   const asWanted = [...heard.answers].filter(([key]) => questions.has(key));
   const here = { asked: before, heard: world.now() };
@@ -69,6 +72,17 @@ export const byWay = (
     scripts: new Map(all.flatMap(([key, question]) => (question.via === 'sh' ? [[key, question]] : []))),
     native: new Map(all.flatMap(([key, question]) => (question.via === 'sh' ? [] : [[key, question]]))),
   };
+};
+
+/** Where a tool was not there, what we ask ourselves in its place. What we cannot either stays as it was said. */
+const instead = async (heard: Evidence, scripts: ReadonlyMap<Key, Script>, { askStore }: World): Promise<Evidence> => {
+  const answers = [...heard.answers].map(async ([key, answer]) => {
+    const otherwise = scripts.get(key)?.otherwise;
+    if (otherwise === undefined || isLost(answer) || answer.code !== 127) return [key, answer] as const;
+    const ours = await askNatively(otherwise, askStore);
+    return [key, isLost(ours) ? { ...answer, err: `${answer.err}; ${ours.why}` } : ours] as const;
+  });
+  return { ...heard, answers: new Map(await Promise.all(answers)) };
 };
 
 /** All at once. */

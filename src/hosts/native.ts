@@ -11,6 +11,8 @@ export const askNatively = async (question: Native, askStore: AskStore | undefin
       return (await import('./dns.ts')).dig(question);
     case 'quic':
       return (await import('./quic.ts')).negotiate(question);
+    case 'http3':
+      return (await import('./http3.ts')).request(question);
     case 'store':
       return askStore?.(question.secret) ?? { lost: 'unsupported', why: 'stores are asked where a fabric.yaml names them' };
     default:

@@ -47,6 +47,9 @@ export const entry = (at: Vantage, site: Site, address: Address, port: number, p
     at,
     via: 'sh',
     seconds: 12,
+    ...(protocol === 'h3' && at === 'here'
+      ? { otherwise: { at, via: 'http3' as const, to: address, port, name: site.name, path: site.path, marker: site.marker } }
+      : {}),
     script: [
       ...(FEATURE[protocol] === null
         ? []

@@ -23,7 +23,7 @@ const validate = (caddy: Caddy): string =>
     found(caddy),
     `if up; then o=$(c validate --config "$in" --adapter caddyfile 2>&1) && exit; else`,
     caddy.container === undefined
-      ? '  o=$(caddy validate --config "$in" --adapter caddyfile 2>&1) && exit'
+      ? '  o=$(c validate --config "$in" --adapter caddyfile 2>&1) && exit'
       : [
           '  v=$(mktemp); e inspect --type container --format \'{{range .Config.Env}}{{println .}}{{end}}\' "$n" >"$v"',
           `  o=$(e run --rm --network none --volumes-from "$n" --env-file "$v" --entrypoint caddy "$(e inspect --type container --format '{{.Image}}' "$n")" validate --config "$in" --adapter caddyfile 2>&1) && { rm -f "$v"; exit; }`,

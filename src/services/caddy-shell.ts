@@ -25,7 +25,9 @@ export const findCaddy = ({ container, unit, caddyfile }: Caddy): string =>
         'case $(v LoadState) in not-found) echo absent; exit;; esac',
         `w=systemd u= p=$(v MainPID) in=${quote(caddyfile)}`,
         's=$(printf "%s\\t%s\\t%s\\thost\\t{}\\t{}\\t" "$(v ActiveState)" "$p" "$(v NRestarts)")',
-        'c() { "$(readlink "/proc/$p/exe")" "$@"; }',
+        // What does not run is what would be started.
+        `x=$(readlink "/proc/$p/exe") || x=$(systemctl show ${quote(unit ?? '')} -p ExecStart --value | sed -n 's/^{ path=\\([^ ;]*\\).*/\\1/p' | head -n 1)`,
+        'c() { "$x" "$@"; }',
       ].join('\n')
     : [
         `w= u= bad= n=${quote(container)}`,

@@ -244,6 +244,9 @@ export const logCommand = ({ container, unit }: Caddy, by: string): string =>
 /** Caddy's own program, where it runs. */
 export const caddyCommand = ({ container }: Caddy, by: string, args: string): string =>
   container === undefined ? `sudo caddy ${args}` : `sudo ${by} exec ${container} caddy ${args}`;
+/** What Caddy makes of its file, which is where most images have it. */
+export const adaptCommand = (caddy: Caddy, by = 'docker'): string =>
+  caddyCommand(caddy, by, `adapt --pretty --config ${caddy.container === undefined ? caddy.caddyfile : '/etc/caddy/Caddyfile'}`);
 
 /** The same configuration without some ranges in its matchers of addresses. */
 const without = (value: Json, ranges: readonly Cidr[], inRanges = false): Json => {

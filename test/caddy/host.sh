@@ -168,7 +168,7 @@ restarts() { # until Docker has tried so often that it leaves seconds between tw
 answers() { # until Caddy has its certificates, and no IPv6 address is tentative: a reply would leave by another, the host's own
   local i
   for i in $(seq 50); do [ -n "$(ip -6 addr show tentative)" ] || break; sleep 0.1; done
-  for i in $(seq 200); do
+  for i in $(seq 600); do
     curl -skf -o /dev/null -m 2 --resolve "$WWW_SITE:443:${1:-$PUB4}" "https://$WWW_SITE/" && return
     sleep 0.1
   done

@@ -149,6 +149,16 @@ dns:
     unit: headscale.service
 `;
 
+/** What an explanation says before a heading, or from it on. */
+const upTo =
+  (heading: string) =>
+  (out: string): string =>
+    out.slice(0, Math.max(out.indexOf(heading), 0));
+const from =
+  (heading: string) =>
+  (out: string): string =>
+    out.slice(Math.max(out.indexOf(heading), 0));
+
 /** Red in a report, by check, each once and in order. */
 const red = (out: string): string => [...new Set([...out.matchAll(/^✗ (\S+)@/gm)].map(([, id]) => id ?? ''))].sort().join(' ');
 
@@ -250,6 +260,17 @@ const demo = async (): Promise<void> => {
   await asRoot(NO_REX_33, 'the split route to be back');
   const found = await fabric(folder, ['doctor', 'dns', 'mayi.example.net']);
   expected(found.code === 0, 'the name where it belongs');
+
+  say(
+    `\n${bold('# 10. Two more need Docker, Caddy and a VPN, which are not simulated: what a lab host told of them, recorded, is judged again.')}`,
+  );
+  const loop = await fabric(folder, ['explain', 'Error: /etc/caddy/Caddyfile:35: unrecognized directive: 200'], upTo('\nremedy'));
+  expected(loop.code === 0 && loop.out.startsWith('REX-35'), 'REX-35');
+  await fabric(folder, ['explain', 'caddy/caddyfile'], from('its incident, replayed'));
+  const vpn = await fabric(folder, ['explain', 'REX-34'], upTo('\nremedy'));
+  expected(vpn.code === 0 && vpn.out.startsWith('REX-34'), 'REX-34');
+  const hole = await fabric(folder, ['explain', 'caddy/keeps-out'], from('its incident, replayed'));
+  expected(hole.out.includes('✗ caddy/keeps-out@gaijin') && hole.out.includes('✓ after: passes'), 'the hole, and the healthy host');
   say(`\n${bold(`# Done in ${((Date.now() - started) / 1000).toFixed(1)} s; all of it is cleared away. Your own host: README.md.`)}`);
 };
 

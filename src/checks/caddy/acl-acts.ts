@@ -2,7 +2,7 @@ import { defineCheck, type Finding, resultId } from '../../check.ts';
 import type { Lost } from '../../evidence.ts';
 import { config } from '../../probes/caddy.ts';
 import { onHost } from '../../reproduce.ts';
-import { aclOf, caddyCommand, clientOf, guarded, outcome, pathsOf, serverOn } from '../../services/caddy.ts';
+import { aclOf, adaptCommand, clientOf, guarded, outcome, pathsOf, serverOn } from '../../services/caddy.ts';
 import alive from './alive.ts';
 import caddyfile from './caddyfile.ts';
 
@@ -50,7 +50,7 @@ export default defineCheck({
                   saw: `${site.name}${path}: ${answers}, ${acl.ranges.length === 0 ? 'and it has no ACL' : `before its ACL (${acl.ranges.join(', ')}) is asked`}`,
                   want: `who is not in ${caddy.allow.join(', ')} is refused`,
                   advice: `Put \`handle @blocked { error 403 }\` first, with \`@blocked not client_ip ${caddy.allow.join(' ')}\`: an \`error\` beside \`handle\`, \`route\` or \`redir\` is sorted after them.`,
-                  reproduce: onHost(fabric, caddy.host, caddyCommand(caddy, 'docker', 'adapt --config /etc/caddy/Caddyfile --pretty')),
+                  reproduce: onHost(fabric, caddy.host, adaptCommand(caddy)),
                 },
               ];
             });

@@ -1,7 +1,7 @@
 import { defineCheck, type Finding, resultId } from '../../check.ts';
 import { config, instance } from '../../probes/caddy.ts';
 import { onHost } from '../../reproduce.ts';
-import { aclOf, caddyCommand, clientOf, family, guarded, outcome, serverOn } from '../../services/caddy.ts';
+import { aclOf, adaptCommand, clientOf, family, guarded, outcome, serverOn } from '../../services/caddy.ts';
 import alive from './alive.ts';
 import caddyfile from './caddyfile.ts';
 
@@ -42,7 +42,7 @@ export default defineCheck({
                 saw: `${name} admits ${aclOf(server, name).ranges.join(', ')}: the VPN’s clients are refused when they come by IPv6`,
                 want: `the ACL names ${network} as well`,
                 advice: `Add ${network} to the line with client_ip. fabric widens no ACL by itself. Or publish no AAAA record of it in the VPN’s names.`,
-                reproduce: onHost(fabric, caddy.host, caddyCommand(caddy, there.by, 'adapt --config /etc/caddy/Caddyfile --pretty')),
+                reproduce: onHost(fabric, caddy.host, adaptCommand(caddy, there.by)),
               },
             ];
           });

@@ -4,7 +4,7 @@ import { config, firewall, forwarders, instance, lines, sockets } from '../../pr
 import { file } from '../../probes/file.ts';
 import { interfaces } from '../../probes/network.ts';
 import { onHost } from '../../reproduce.ts';
-import { caddyCommand, clientOf, guarded, onlyNarrows, outcome, ownRanges, serverOn } from '../../services/caddy.ts';
+import { adaptCommand, clientOf, guarded, onlyNarrows, outcome, ownRanges, serverOn } from '../../services/caddy.ts';
 import { EXCEPTION_FILE, edited } from '../../services/caddy-remedies.ts';
 import { withoutRanges } from '../../services/caddyfile.ts';
 import { masksOf, spoken } from '../../services/masking.ts';
@@ -100,7 +100,7 @@ export default defineCheck({
               want: `its ACL names the VPN’s networks alone: ${caddy.allow.join(', ')}`,
               advice,
               ...(fix === null ? {} : { fix }),
-              reproduce: onHost(fabric, caddy.host, caddyCommand(caddy, there.by, 'adapt --config /etc/caddy/Caddyfile --pretty')),
+              reproduce: onHost(fabric, caddy.host, adaptCommand(caddy, there.by)),
             };
           });
           const lost: readonly Lost[] = isLost(rules) && open.length === 0 ? [rules] : [];

@@ -2,7 +2,7 @@ import { defineCheck, type Finding, resultId } from '../../check.ts';
 import { isLost } from '../../evidence.ts';
 import { adapted, lines, ownLog } from '../../probes/caddy.ts';
 import { onHost } from '../../reproduce.ts';
-import { caddyCommand, logCommand } from '../../services/caddy.ts';
+import { adaptCommand, logCommand } from '../../services/caddy.ts';
 import { edited } from '../../services/caddy-remedies.ts';
 import { statusMoved } from '../../services/caddyfile.ts';
 import version from './version.ts';
@@ -49,13 +49,7 @@ export default defineCheck({
           if (found !== null)
             return found.is === 'adapts'
               ? []
-              : [
-                  wrong(
-                    found.why,
-                    ' (it still runs on what it read before: its next start will fail)',
-                    caddyCommand(caddy, 'docker', 'adapt --config /etc/caddy/Caddyfile'),
-                  ),
-                ];
+              : [wrong(found.why, ' (it still runs on what it read before: its next start will fail)', adaptCommand(caddy))];
           const { error } = know(log);
           // Ended for another reason: that is for whoever asks whether it runs.
           return error === null || !/adapting config|caddyfile/i.test(error) ? [] : [wrong(error, '', logCommand(caddy, 'docker'))];

@@ -1,7 +1,7 @@
 import { defineCheck, type Finding, resultId } from '../../check.ts';
 import { config, instance } from '../../probes/caddy.ts';
 import { onHost } from '../../reproduce.ts';
-import { aclOf, caddyCommand, guarded, overlap, serverOn } from '../../services/caddy.ts';
+import { aclOf, adaptCommand, guarded, overlap, serverOn } from '../../services/caddy.ts';
 import alive from './alive.ts';
 import caddyfile from './caddyfile.ts';
 
@@ -45,7 +45,7 @@ export default defineCheck({
                 want: 'trusted_proxies name the proxies in front of Caddy by their addresses, and nobody else',
                 advice:
                   'Take the range out of trusted_proxies, or name the one proxy that stands there; or decide by remote_ip, which no header changes.',
-                reproduce: onHost(fabric, caddy.host, caddyCommand(caddy, there.by, 'adapt --config /etc/caddy/Caddyfile --pretty')),
+                reproduce: onHost(fabric, caddy.host, adaptCommand(caddy, there.by)),
               },
             ];
           });
