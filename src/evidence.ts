@@ -14,6 +14,8 @@ export interface Script {
   readonly via: 'sh';
   /** POSIX shell. It may show in `ps`, so it cannot hold a secret. */
   readonly script: string;
+  /** The same question for Windows, answered in the same words. Absent: there is no such. */
+  readonly powershell?: string;
   /** Where a secret may stand. */
   readonly stdin?: Content;
   readonly sudo?: true;

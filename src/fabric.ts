@@ -72,6 +72,8 @@ export interface Host {
   readonly become: 'sudo' | 'none';
   /** `ssh2`: SSH for machines without OpenSSH. `local`: this machine itself, without SSH. */
   readonly client: 'openssh' | 'ssh2' | 'local';
+  /** Absent: a POSIX shell. `powershell`: Windows, which is asked for names and nothing else. */
+  readonly shell?: 'powershell';
   /** `SHA256:…`, with ssh2 and there alone: OpenSSH has its known_hosts. */
   readonly hostKey?: string;
   /** A private key's path, absolute or begun with `~/`: with ssh2 alone, OpenSSH has its ssh_config. Absent: the agent, then ~/.ssh. */

@@ -137,9 +137,14 @@ export const decode = (stream: string): Evidence => {
   throw new Error(`the answers of ${vantage} are cut short after ${JSON.stringify(key)}`);
 };
 
-/** Twelve hex digits that change when a question does, so that a recording cannot outlive the question it answers. */
-export const questionMark = (question: Question): string =>
-  createHash('sha256').update(JSON.stringify(question)).digest('hex').slice(0, 12);
+/**
+ * Twelve hex digits that change when a question does, so that a recording cannot outlive the question it answers. What Windows is asked instead
+ * is no part of it: no recording of it is a host's.
+ */
+export const questionMark = (question: Question): string => {
+  const { powershell: _, ...asked } = { powershell: '', ...question };
+  return createHash('sha256').update(JSON.stringify(asked)).digest('hex').slice(0, 12);
+};
 
 /** The format, from evidence: what `--record` writes. The questions are noted by their marks. */
 export const encode = ({ vantage, at, here, answers }: Evidence, questions: ReadonlyMap<Key, Question>): string =>

@@ -23,6 +23,7 @@ hosts:
   motoko: *host
   here-too: { client: local }
   pinned: { client: ssh2, hostKey: SHA256:${'+/'.repeat(21)}x, identity: keys/fabric }
+  windows: { shell: powershell }
   rooty: { user: root, address: fd7a:115c:a1e0::14 }
 tailnet:
   range: 100.64.0.0/16
@@ -127,6 +128,7 @@ const whole: Fabric = {
       },
     ],
     ['here-too', { name: 'here-too', address: 'here-too', become: 'sudo', client: 'local' }],
+    ['windows', { name: 'windows', address: 'windows', become: 'sudo', client: 'openssh', shell: 'powershell' }],
     ['rooty', { name: 'rooty', address: 'fd7a:115c:a1e0::14', user: 'root', become: 'none', client: 'openssh' }],
   ]),
   tailnet: { range: '100.64.0.0/16', resolver: '100.100.100.101', resolver6: 'fd00::53' },
@@ -367,19 +369,19 @@ const bad: readonly (readonly [title: string, was: string, now: string, ...probl
     'an unknown key',
     '  akira:',
     '  akira:\n    usr: ops',
-    'f:3:5 hosts.akira.usr: expected one of address, user, port, become, client, hostKey, identity, public, found "usr" (did you mean "user"?)',
+    'f:3:5 hosts.akira.usr: expected one of address, user, port, become, client, shell, hostKey, identity, public, found "usr" (did you mean "user"?)',
   ],
   [
     'an unknown key far from all',
     '  akira:',
     '  akira:\n    password: ops',
-    'f:3:5 hosts.akira.password: expected one of address, user, port, become, client, hostKey, identity, public, found "password"',
+    'f:3:5 hosts.akira.password: expected one of address, user, port, become, client, shell, hostKey, identity, public, found "password"',
   ],
   [
     'a key with swapped letters, in another case',
     '  akira:',
     '  akira:\n    Prot: 22',
-    'f:3:5 hosts.akira.Prot: expected one of address, user, port, become, client, hostKey, identity, public, found "Prot" (did you mean "port"?)',
+    'f:3:5 hosts.akira.Prot: expected one of address, user, port, become, client, shell, hostKey, identity, public, found "Prot" (did you mean "port"?)',
   ],
   ['a missing key', '  image: r.io/litellm:1\n', '', `f:3:1 litellm.image: expected ${image}, found nothing`],
   ['a missing key in a list', 'id: qwen', 'alias: qwen', `f:13:11 litellm.backends.vllm.models[0].id: expected ${model}, found nothing`],
@@ -900,6 +902,12 @@ const bad: readonly (readonly [title: string, was: string, now: string, ...probl
     minimal,
     `${minimal}n8n: {host: akira, unit: n8n.service, url: http://n, proxies: [cloudflare, cloudflare-tunnel]}`,
     'f:14:64 n8n.proxies[0]: expected cloudflare-tunnel alone, which is Cloudflare’s edge and its tunnel, found "cloudflare"',
+  ],
+  [
+    'a server that has no POSIX shell',
+    '  akira:\nlitellm',
+    '  akira: {shell: powershell}\nlitellm',
+    'f:4:9 litellm.host: expected a host with a POSIX shell, found "akira"',
   ],
   // dns
   ['names that nothing is said of', minimal, `${minimal}dns: {}`, 'f:14:1 dns.names: expected a mapping, found nothing'],

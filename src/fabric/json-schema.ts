@@ -13,6 +13,7 @@ const DESCRIPTIONS: Readonly<Record<string, string>> = {
   'hosts.*.port': 'The port of ssh.',
   'hosts.*.become': 'How to become root: sudo (with a password: --ask-become-pass), or none (the user is root).',
   'hosts.*.client': 'openssh, ssh2 (where OpenSSH is not installed; it reads no ssh_config), or local: this machine itself.',
+  'hosts.*.shell': 'sh, or powershell: Windows, which is asked for the names of dns and nothing else. Default: sh.',
   'hosts.*.hostKey': 'The host key’s fingerprint, SHA256:…: with ssh2 it must be given, and with ssh2 alone.',
   'hosts.*.identity': 'A private key’s path, with ssh2 alone. Default: the agent’s keys, then ~/.ssh/id_ed25519, id_ecdsa, id_rsa.',
   'hosts.*.public': 'The addresses and names by which strangers would come: hosts that must not get in try these too.',

@@ -85,6 +85,12 @@ function* referenceFaults(data: unknown): Generator<Fault> {
   if (typeof host === 'string' && isMapping(hosts) && !Object.hasOwn(hosts, host))
     yield wrong(['litellm', 'host'], 'the name of a host in hosts', host, { known: Object.keys(hosts) });
 
+  for (const section of ['litellm', 'n8n', 'headscale']) {
+    const path = section === 'headscale' ? ['dns', section, 'host'] : [section, 'host'];
+    const server = get(data, path);
+    if (typeof server === 'string' && get(hosts, [server, 'shell']) === 'powershell')
+      yield wrong(path, 'a host with a POSIX shell', server);
+  }
   for (const [name, one] of entries(hosts)) {
     const user = get(one, ['user']);
     if (get(one, ['become']) === 'none' && typeof user === 'string' && user !== 'root')
@@ -279,12 +285,13 @@ function meaning({ hosts, tailnet, litellm, n8n, dns, accept }: Draft, file: str
 
 function meantHost(
   name: string,
-  { address = name, user, port, become, client = 'openssh', hostKey, identity, ...more }: NonNullable<Draft['hosts'][string]>,
+  { address = name, user, port, become, client = 'openssh', shell, hostKey, identity, ...more }: NonNullable<Draft['hosts'][string]>,
   file: string,
 ): Host {
   const optional = {
     ...(user === undefined ? {} : { user }),
     ...(port === undefined ? {} : { port }),
+    ...(shell === 'powershell' ? { shell } : {}),
     ...(hostKey === undefined ? {} : { hostKey }),
     ...(identity === undefined ? {} : { identity: besides(file, identity) }),
     ...(more.public === undefined ? {} : { public: more.public }),

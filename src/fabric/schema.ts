@@ -125,6 +125,7 @@ const host = mapping({
   port: count('a port from 1 to 65535', 65535).optional(),
   become: choice('sudo', 'none').optional(),
   client: choice('openssh', 'ssh2', 'local').optional(),
+  shell: choice('sh', 'powershell').optional(),
   hostKey: text('a fingerprint such as `ssh-keygen -lf` prints: "SHA256:" and 43 characters', /^SHA256:[A-Za-z0-9+/]{43}$/).optional(),
   identity: text("a private key's path", /^(?!~(?!\/))\P{Cc}+$/u).optional(),
   public: z.array(address, 'a list of addresses').min(1, 'at least one address').optional(),

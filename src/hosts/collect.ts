@@ -2,6 +2,7 @@ import { setTimeout } from 'node:timers/promises';
 import type { Answer, Evidence, Key, Lost, Probe, Question, Script, Vantage } from '../evidence.ts';
 import { isLost } from '../evidence.ts';
 import type { Fabric } from '../fabric.ts';
+import { encodePowerShell, POWERSHELL } from '../powershell.ts';
 import { type Keyring, spell } from '../secret.ts';
 import { decode, encodeScript } from '../wire.ts';
 import { sudoPassword, sudoSaid } from './become.ts';
@@ -42,7 +43,8 @@ const listen = async (at: Vantage, questions: ReadonlyMap<Key, Question>, world:
   const { scripts: written, native } = byWay(questions);
   const scripts = new Map([...written].map(([key, script]) => [key, become === 'none' ? withoutSudo(script) : script]));
   const before = world.now();
-  const asking = Promise.all([scripts.size === 0 ? null : hear(at, scripts, world), askAll(native)]);
+  const windows = world.fabric.hosts.get(at)?.shell === 'powershell';
+  const asking = Promise.all([scripts.size === 0 ? null : (windows ? hearWindows : hear)(at, scripts, world), askAll(native)]);
   const within = await (world.within === undefined ? asking : Promise.race([asking, late(at, world.within)]));
   const [said, more] = isLost(within) ? [within, new Map<Key, Lost>([...native.keys()].map((key) => [key, within]))] : within;
   if (isLost(said)) {
@@ -80,6 +82,17 @@ const hear = async (at: Vantage, asked: ReadonlyMap<Key, Script>, { connector, k
     encodeScript(at, asked, (content) => spell(content, keyring), password),
   );
   return isLost(answer) ? { ...answer, why: redactText(answer.why, keyring) } : understood(at, answer, keyring);
+};
+
+/** What has no PowerShell cannot be asked there. */
+const hearWindows = async (at: Vantage, asked: ReadonlyMap<Key, Script>, { connector, keyring }: World): Promise<Evidence | Lost> => {
+  const able = new Map([...asked].flatMap(([key, { powershell }]) => (powershell === undefined ? [] : [[key, powershell] as const])));
+  const none: Lost = { lost: 'unsupported', why: `${at} answers in PowerShell, and this is asked in sh alone` };
+  const rest = [...asked.keys()].filter((key) => !able.has(key)).map((key) => [key, none] as const);
+  const answer = await (await connector(at)).exec(POWERSHELL, encodePowerShell(at, able));
+  if (isLost(answer)) return { ...answer, why: redactText(answer.why, keyring) };
+  const heard = understood(at, { ...answer, out: answer.out.replaceAll('\r\n', '\n') }, keyring);
+  return isLost(heard) ? heard : { ...heard, answers: new Map([...heard.answers, ...rest]) };
 };
 
 const explained = (one: Answer | Lost): Answer | Lost => (isLost(one) && one.lost === 'login' ? { ...one, why: sudoSaid(one.why) } : one);

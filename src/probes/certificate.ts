@@ -27,6 +27,8 @@ export const met = (at: Vantage, name: string, address: Address): Probe<Met | nu
     at,
     via: 'sh',
     seconds: 20,
+    // curl.exe is part of Windows since 2018; it cannot print certificates.
+    powershell: `$said = curl.exe -qsS ${curlAt(name, address).replace('/dev/null', 'NUL')} 2>&1; "verdict $LASTEXITCODE"; "$said"`,
     script: `curl -qsS ${curlAt(name, address)}; echo "verdict $?"; curl -qsk -w '%{certs}' ${curlAt(name, address)} 2>/dev/null | sed -n '/^X509v3 Subject Alternative Name:/{p;q;}'`,
   },
   read: (answer) => {
@@ -43,6 +45,6 @@ export const met = (at: Vantage, name: string, address: Address): Probe<Met | nu
       .split(', ')
       .flatMap((one) => /^(?:DNS|IP Address):(.+)$/.exec(one)?.[1] ?? []);
     const bad = verdict === '51' || verdict === '60';
-    return { against: bad ? (answer.err.split('\n')[0]?.replace(/^curl: \(\d+\) /, '') ?? '') : null, names };
+    return { against: bad ? (/^curl: \(\d+\) (.*)$/m.exec(`${answer.err}\n${text}`)?.[1] ?? '') : null, names };
   },
 });

@@ -1,5 +1,6 @@
 import { type DnsQuestion, type Probe, type RecordType, Unreadable, type Vantage } from '../evidence.ts';
 import type { Address } from '../fabric.ts';
+import { quotePowerShell } from '../powershell.ts';
 import { digCommand } from '../reproduce.ts';
 import { canonical, readSvcb, type Svcb } from '../services/svcb.ts';
 
@@ -7,7 +8,8 @@ export type Reply =
   | {
       readonly is: 'answer';
       readonly status: string;
-      readonly aa: boolean;
+      /** `null`: whoever asked does not say. */
+      readonly aa: boolean | null;
       readonly records: readonly DnsAnswer[];
       readonly milliseconds: number | null;
     }
@@ -43,12 +45,16 @@ export const dnsReply = (ask: Ask): Probe<Reply> => {
   const { at, server, name, type, transport } = ask;
   return {
     key: `dns/${transport}/${type}/${server}/${name}`,
-    question: at === 'here' ? { at, via: 'dns', server, name, type, transport } : { at, via: 'sh', script: askCommand(ask) },
+    question:
+      at === 'here'
+        ? { at, via: 'dns', server, name, type, transport }
+        : { at, via: 'sh', script: askCommand(ask), powershell: resolveDnsName(ask) },
     read: ({ code, out, err }) => {
       if (code === 127) throw new Unreadable('dig is not installed there (Debian: bind9-dnsutils, Fedora: bind-utils)', 'unsupported');
       const status = /->>HEADER<<-.*status: (\w+)/.exec(out)?.[1];
       if (status === undefined) {
-        if (code !== 9) throw new Unreadable(`dig ended with ${code}: ${(err || out).trim().split('\n')[0] ?? ''}`);
+        if (code !== 9 && !out.includes(';; no servers could be reached'))
+          throw new Unreadable(`dig ended with ${code}: ${(err || out).trim().split('\n')[0] ?? ''}`);
         return {
           is: 'silent',
           why:
@@ -60,7 +66,7 @@ export const dnsReply = (ask: Ask): Probe<Reply> => {
       return {
         is: 'answer',
         status,
-        aa: /^;; flags:[^;]* aa\b/m.test(out),
+        aa: /^;; flags:/m.test(out) ? /^;; flags:[^;]* aa\b/m.test(out) : null,
         records: [...out.matchAll(/^[^;\s]\S*\s+(\d+)\s+IN\s+(\S+)\s+(.+)$/gm)].map(([, ttl = '', kind = '', data = '']) => ({
           ttl: Number(ttl),
           type: kind,
@@ -70,6 +76,25 @@ export const dnsReply = (ask: Ask): Probe<Reply> => {
       };
     },
   };
+};
+/**
+ * Resolve-DnsName, in dig's words. It obeys the name resolution policy table where no server is named. What it throws is named by
+ * Windows: DNS_ERROR_RCODE_NAME_ERROR, …SERVER_FAILURE, …REFUSED, ERROR_TIMEOUT. Type 65 by its number, as older ones have no name for it.
+ */
+const resolveDnsName = ({ server, name, type, transport }: Ask): string => {
+  const how = `-Name ${quotePowerShell(name)} -Type ${type === 'HTTPS' ? 65 : type} -DnsOnly -NoHostsFile${transport === 'tcp' ? ' -TcpOnly' : ''}${server === 'os' ? '' : ` -Server ${quotePowerShell(server)}`}`;
+  return [
+    "$status = 'NOERROR'; $found = @()",
+    `try { $found = @(Resolve-DnsName ${how} -ErrorAction Stop) } catch {`,
+    '  $id = "$($_.FullyQualifiedErrorId)"',
+    "  if ($id -match 'NAME_ERROR') { $status = 'NXDOMAIN' } elseif ($id -match 'SERVER_FAILURE') { $status = 'SERVFAIL' } elseif ($id -match 'REFUSED') { $status = 'REFUSED' }",
+    "  elseif ($id -match 'TIMEOUT') { ';; no servers could be reached: timed out'; return } else { throw }",
+    '}',
+    "';; ->>HEADER<<- opcode: QUERY, status: ' + $status + ', id: 0'",
+    "foreach ($one in $found) { if ($one.Section -eq 'Answer') {",
+    '  if ($one.IPAddress) { "$($one.Name). $($one.TTL) IN $($one.Type) $($one.IPAddress)" } elseif ($one.NameHost) { "$($one.Name). $($one.TTL) IN CNAME $($one.NameHost)." }',
+    '} }',
+  ].join('\n');
 };
 const numberOf = (digits: string | undefined): number | null => (digits === undefined ? null : Number(digits));
 

@@ -1,12 +1,19 @@
 import { type Probe, succeeded, Unreadable, type Vantage } from '../evidence.ts';
 import type { Address } from '../fabric.ts';
+import { quotePowerShell } from '../powershell.ts';
 import { canonical } from '../services/svcb.ts';
 import { quote } from '../shell.ts';
 
 /** What the applications of that machine get (getaddrinfo), sorted. Empty: it has no such name. */
 export const lookedUp = (at: Vantage, name: string): Probe<readonly Address[]> => ({
   key: `looked-up/${name}`,
-  question: { at, via: 'sh', script: lookupCommand(name), seconds: 8 },
+  question: {
+    at,
+    via: 'sh',
+    script: lookupCommand(name),
+    powershell: `try { [Net.Dns]::GetHostAddresses(${quotePowerShell(name)}) | ForEach-Object { $_.IPAddressToString } | Sort-Object -Unique } catch { }`,
+    seconds: 8,
+  },
   // Who waits longer has no address either.
   read: (answer) => (answer.code === 124 ? [] : [...new Set(succeeded(answer).split('\n').filter(Boolean).map(canonical))]),
 });
@@ -24,6 +31,7 @@ export const inHostsFile = (at: Vantage, name: string): Probe<readonly Address[]
   question: {
     at,
     via: 'sh',
+    powershell: `foreach ($line in Get-Content "$env:SystemRoot\\System32\\drivers\\etc\\hosts") { $words = @(($line -replace '#.*').Trim() -split '\\s+'); if (@($words | Select-Object -Skip 1) -contains ${quotePowerShell(name)}) { $words[0] } }`,
     script: `awk -v n=${quote(name)} '{ sub(/#.*/, ""); for (i = 2; i <= NF; i++) if (tolower($i) == n) print $1 }' /etc/hosts`,
   },
   read: (answer) => succeeded(answer).split('\n').filter(Boolean),
@@ -74,6 +82,12 @@ export const resolvers = (at: Vantage): Probe<Resolvers> => ({
   question: {
     at,
     via: 'sh',
+    // The name resolution policy table is Windows' split DNS, and Tailscale's way; nslookup does not obey it.
+    powershell: [
+      "'system Windows'",
+      'Get-DnsClientServerAddress | ForEach-Object { $_.ServerAddresses } | Select-Object -Unique | ForEach-Object { "conf nameserver $_" }',
+      'Get-DnsClientNrptPolicy | ForEach-Object { foreach ($space in $_.Namespace) { "nrpt $space $($_.NameServers -join \' \')" } }',
+    ].join('\n'),
     script: [
       'echo "system $(uname -s)"',
       `sed -n 's/^\\([#n].*\\)/conf \\1/p' /etc/resolv.conf 2>/dev/null`,
@@ -103,7 +117,13 @@ export const resolvers = (at: Vantage): Probe<Resolvers> => ({
       networkManager: after('nm').includes('running') ? (after('nm').findLast((line) => line.startsWith('dns=')) ?? 'running') : null,
       tailscaleKeeps: lines.includes('kept'),
       throughResolve: after('nss').some((line) => /\bresolve\b/.test(line)),
-      links: lines.includes('resolved') ? linksOf(after) : system === 'Darwin' ? macLinks(after('scutil')) : null,
+      links: lines.includes('resolved')
+        ? linksOf(after)
+        : system === 'Darwin'
+          ? macLinks(after('scutil'))
+          : system === 'Windows'
+            ? windowsLinks(after)
+            : null,
     };
   },
 });
@@ -149,6 +169,20 @@ const macLinks = (lines: readonly string[]): readonly Link[] =>
       };
     });
 
+/** `nrpt .example.net 100.100.100.100`: a rule for a domain, or for all names (`.`); the rest is asked of the interfaces' own servers. */
+const windowsLinks = (after: (word: string) => readonly string[]): readonly Link[] => [
+  ...after('nrpt').map((line) => {
+    const [space = '', ...servers] = line.split(' ').filter(Boolean);
+    return {
+      name: `NRPT ${space}`,
+      servers: servers.map(canonical),
+      domains: [space === '.' ? '.' : space.replace(/^\./, '')],
+      default: false,
+    };
+  }),
+  { name: 'interfaces', servers: after('conf').flatMap((line) => /^nameserver (\S+)/.exec(line)?.[1] ?? []), domains: [], default: true },
+];
+
 export interface Repeated {
   /** What its cache holds, or what it fetched just now. */
   readonly usual: readonly Address[];
@@ -173,6 +207,7 @@ export const repeated = (at: Vantage, name: string): Probe<Repeated | null> => (
     at,
     via: 'sh',
     seconds: 20,
+    powershell: "'absent'",
     script: [
       'command -v resolvectl >/dev/null && systemctl -q is-active systemd-resolved || { echo absent; exit; }',
       `echo '= usual'; timeout 3 resolvectl query ${quote(name)} 2>/dev/null`,

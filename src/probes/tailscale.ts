@@ -118,10 +118,19 @@ export const tailscaleDns = (at: Vantage): Probe<TailscaleDns> => ({
   question: {
     at,
     via: 'sh',
+    powershell: [
+      "$t = (Get-Command tailscale.exe -ErrorAction SilentlyContinue).Source; if (-not $t) { 'absent'; return }",
+      '$o = & $t status --json --peers=false 2>&1; if ($LASTEXITCODE -ne 0) { throw "$o" }',
+      '$s = ($o -join "`n") | ConvertFrom-Json',
+      `'  "BackendState": "' + $s.BackendState + '",'; '  "TUN": ' + "$($s.TUN)".ToLower() + ','`,
+      `if ($s.CurrentTailnet) { '    "MagicDNSSuffix": "' + $s.CurrentTailnet.MagicDNSSuffix + '",'; '    "MagicDNSEnabled": ' + "$($s.CurrentTailnet.MagicDNSEnabled)".ToLower() }`,
+      `'= prefs'; & $t debug prefs 2>$null | Select-String '"CorpDNS"' | ForEach-Object { $_.Line }`,
+      "'= dns'; & $t dns status --json 2>$null",
+    ].join('\n'),
     script: [
       FIND,
       'o=$("$t" status --json --peers=false) || exit',
-      `printf '%s\\n' "$o" | sed -n '/^  "Health": \\[/,/^  \\]/p; /^  "\\(BackendState\\|TUN\\)"/p; /^    "MagicDNS/p'`,
+      `printf '%s\\n' "$o" | sed -n '/^  "Health": \\[$/,/^  \\]/p; /^  "\\(BackendState\\|TUN\\)"/p; /^    "MagicDNS/p'`,
       `echo '= prefs'; "$t" debug prefs 2>/dev/null | grep '"CorpDNS"'`,
       `echo '= dns'; "$t" dns status --json 2>/dev/null; :`,
     ].join('\n'),

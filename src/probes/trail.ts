@@ -122,7 +122,7 @@ const tailnetLayer = (fabric: Fabric, spot: Spot, facts: Facts): Layer => {
 const detail = (reply: Reply): string => {
   if (reply.is === 'silent') return '';
   const ttl = reply.records[0]?.ttl;
-  return ` (${reply.aa ? 'its own record' : 'not its own record'}${ttl === undefined ? '' : `, TTL ${ttl}`})`;
+  return ` (${[...(reply.aa === null ? [] : [reply.aa ? 'AA' : 'no AA']), ...(ttl === undefined ? [] : [`TTL ${ttl}`])].join(', ')})`;
 };
 
 const osLayer = ({ name, at }: Spot, facts: Facts): Layer => {

@@ -42,7 +42,7 @@ export default defineCheck({
 });
 
 const isFor = ({ against, names }: Met, name: string): boolean => {
-  if (names.length === 0) return against === null || !/subject name|not match|hostname/i.test(against);
+  if (names.length === 0) return against === null || !/subject name|not match|hostname|WRONG_PRINCIPAL/i.test(against);
   return names.some(
     (one) => one.toLowerCase() === name || (one.startsWith('*.') && name.slice(name.indexOf('.')) === one.slice(1).toLowerCase()),
   );

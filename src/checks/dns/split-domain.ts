@@ -1,7 +1,7 @@
 import { defineCheck, type Finding, resultId } from '../../check.ts';
 import { isLost, type Lost } from '../../evidence.ts';
 import { answersRight, foundText, isAstray, spots, tailnetA } from '../../probes/names.ts';
-import { askedFor, repeated, resolvers, throughResolved } from '../../probes/resolver.ts';
+import { askedFor, type Link, type Resolvers, repeated, resolvers, throughResolved } from '../../probes/resolver.ts';
 import { tailscaleDns } from '../../probes/tailscale.ts';
 import { onHost } from '../../reproduce.ts';
 import acceptDns from './accept-dns.ts';
@@ -56,18 +56,12 @@ export default defineCheck({
           const ours = links.links.find(({ servers }) => servers.some(isOurs));
           // Nobody there could have told it: dns/os.
           if (ours === undefined && facts.know(client).is !== 'there') return [];
-          const what =
-            ours === undefined
-              ? `no link of systemd-resolved has ${resolver}`
-              : `systemd-resolved asks ${of.map((link) => `${link.name} (${link.servers.join(', ')})`).join(' and ')}: ${ours.name} has ${ours.domains.length === 0 ? 'no domains' : `${ours.domains.join(', ')} and nothing that covers it`}`;
+          const [what, advice] = explained(name.name, resolver, links, of, ours);
           const finding: Finding = {
             severity: 'fail',
             saw: `${what}; ${wrong.length} of ${tries.fresh.length} fresh answers to ${at} were wrong: ${[...new Set(wrong.map(({ addresses, links: by }) => `${foundText(addresses)}${by.length > 0 ? ` by ${by.join(', ')}` : ''}`))].join('; ')}`,
             want: `${name.name} asked of ${resolver} alone`,
-            advice:
-              ours === undefined
-                ? 'Have Tailscale tell it again: sudo systemctl restart tailscaled (who manages the links may take it back: NetworkManager, systemd-networkd, resolvectl revert).'
-                : `At once, until the next restart: sudo resolvectl domain ${ours.name} ${[...ours.domains.map((one) => `~${one}`), `~${name.name}`].map((one) => `'${one}'`).join(' ')}. For good: a split route that covers it, so that Tailscale says so itself.`,
+            advice,
             reproduce: onHost(fabric, at, `resolvectl domain; for i in 1 2 3 4; do resolvectl query --cache=no ${name.name}; done`),
           };
           return [finding];
@@ -75,3 +69,35 @@ export default defineCheck({
       };
     }),
 });
+
+/** What it does instead, and what mends that. */
+const explained = (
+  name: string,
+  resolver: string,
+  { servers }: Resolvers,
+  of: readonly Link[],
+  ours: Link | undefined,
+): readonly [what: string, advice: string] => {
+  const asks = of.map((link) => `${link.name} (${link.servers.join(', ')})`).join(' and ');
+  if (ours !== undefined)
+    return [
+      `systemd-resolved asks ${asks}: ${ours.name} has ${ours.domains.length === 0 ? 'no domains' : `${ours.domains.join(', ')} and nothing that covers it`}`,
+      `At once, until the next restart: sudo resolvectl domain ${ours.name} ${[...ours.domains, name].map((one) => `'~${one}'`).join(' ')}. For good: a split route that covers it, so that Tailscale says so itself.`,
+    ];
+  // Measured with Tailscale 1.102.3: docs/dns.md.
+  if (servers.includes(resolver))
+    return [
+      `Tailscale owns /etc/resolv.conf, and nsswitch.conf asks systemd-resolved, of which no link has ${resolver}`,
+      'Let systemd-resolved have the file, so that Tailscale tells it: sudo ln -sf /run/systemd/resolve/stub-resolv.conf /etc/resolv.conf; sudo systemctl restart tailscaled.',
+    ];
+  const straight = of.find(({ domains }) => domains.some((domain) => domain !== '.' && (name === domain || name.endsWith(`.${domain}`))));
+  if (straight !== undefined)
+    return [
+      `systemd-resolved asks ${asks} for it: the nameserver of a split route, past the records of ${resolver}`,
+      'With MagicDNS off Tailscale sends the domain of a split route straight to its nameserver: turn magic_dns on, or give the route an empty list.',
+    ];
+  return [
+    `no link of systemd-resolved has ${resolver}`,
+    'Have Tailscale tell it again: sudo systemctl restart tailscaled (who manages the links may take it back: NetworkManager, systemd-networkd, resolvectl revert).',
+  ];
+};
