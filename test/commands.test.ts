@@ -68,6 +68,15 @@ test.each(['akira; reboot', '$(reboot)', '-oProxyCommand=reboot', 'akira\nreboot
   },
 );
 
+test.each([
+  ['no names', SAMPLE, 'fabric.yaml: dns: there is none'],
+  ['no Headscale', `${SAMPLE}\ndns:\n  names: { n8n.example.net: 100.64.0.14 }\n`, 'fabric.yaml: dns.headscale: there is none'],
+])('deploy dns with %s: exit 2, and nothing is connected to', async (_, file, why) => {
+  const { code, err } = await fabric(['deploy', 'dns'], { file });
+  expect([code, err]).toEqual([2, expect.stringContaining(why)]);
+  expect(err).toContain('→');
+});
+
 test('secrets that are missing: all at once, each with its source: exit 4', async () => {
   const { code, err } = await fabric(['deploy', 'litellm'], { file: SAMPLE });
   expect(code).toBe(4);

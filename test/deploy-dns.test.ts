@@ -93,6 +93,18 @@ test('the gate: what it is for, and what only follows from that; a name that is 
   });
 });
 
+test.each<readonly [status: 'pass' | 'unknown', planned: boolean]>([
+  ['pass', false],
+  ['unknown', true],
+])('a name under base_domain that has no record and is %s', (status, planned) => {
+  const name = 'motoko.tail.example.net';
+  const result = { id: resultId(os, `${name}/togusa`), check: os, subject: `${name}/togusa` };
+  const results: readonly Result[] = [status === 'pass' ? { ...result, status } : { ...result, status, findings: [], lost: [] }];
+  const machine: Dns = { ...dns, names: [{ name, inside: ['100.64.0.1'] }] };
+  const plan = dnsPlan(machine, UNIT, found(yaml('false')), 'split', { at: 0, results });
+  expect('why' in plan || plan.length > 0).toBe(planned);
+});
+
 describe('a file of records', () => {
   const config = yaml('true', '  extra_records_path: /etc/headscale/records.json\n');
   test.each<readonly [what: string, Headscale, Found, titles: readonly string[]]>([

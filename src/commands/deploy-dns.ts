@@ -7,7 +7,7 @@ import type { Way } from '../services/headscale.ts';
 import { visible } from '../shell.ts';
 import { withBecome } from './become.ts';
 import { type ChangeOptions, change, outcomeCode } from './change.ts';
-import { planNames } from './planning.ts';
+import { namesOf, planNames } from './planning.ts';
 import { progress } from './progress.ts';
 import { open } from './session.ts';
 
@@ -20,23 +20,24 @@ export const deployDns = async (options: DeployDnsOptions): Promise<number> => {
   const session = open(options);
   const { fabric } = session;
   try {
+    const { dns, headscale } = namesOf(fabric);
     const keyring = await withBecome(runKey(), options);
     const relevant = checks.filter(({ id }) => id.startsWith('dns/'));
     const asking = progress('asking where the names lead');
     const evidence = await session.ask(needsOf(fabric, relevant, asDeclared), keyring).finally(() => asking.end());
     const before = examine(fabric, relevant, evidence, asDeclared, session.now());
     const { plan, config } = await planNames(session, keyring, options.remedy, before);
-    const said = fabric.dns === undefined ? [] : consequences(fabric.dns, config, options.remedy);
+    const said = consequences(dns, config, options.remedy);
     if (options.format === 'human' && plan.length > 0) process.stdout.write(said.map((line) => `${visible(line)}\n`).join(''));
     const outcome = await change(session, plan, keyring, options, {
       verb: 'deploy the names',
       checks,
       keepsReplaced: false,
-      ...(fabric.dns?.headscale === undefined ? {} : { host: fabric.dns.headscale.host }),
+      host: headscale.host,
     });
     if (options.format === 'json')
       process.stdout.write(
-        `${JSON.stringify({ schema: 'fabric.deploy-dns/1', host: fabric.dns?.headscale?.host, outcome: outcome.is, why: 'why' in outcome ? outcome.why : null, remedy: options.remedy, consequences: said, plan }, null, 2)}\n`,
+        `${JSON.stringify({ schema: 'fabric.deploy-dns/1', host: headscale.host, outcome: outcome.is, why: 'why' in outcome ? outcome.why : null, remedy: options.remedy, consequences: said, plan }, null, 2)}\n`,
       );
     else if (outcome.is === 'done')
       process.stdout.write(

@@ -6,6 +6,7 @@ import { obstacles } from '../deploy/preconditions.ts';
 import { Refusal } from '../errors.ts';
 import type { Evidence, Facts } from '../evidence.ts';
 import { examine, needsOf } from '../examine.ts';
+import type { Dns, Fabric, Headscale } from '../fabric.ts';
 import type { Plan } from '../plan.ts';
 import { file } from '../probes/file.ts';
 import { mounts } from '../probes/headscale.ts';
@@ -45,24 +46,27 @@ export const planDeployment = async (session: Session, keyring: Keyring, relevan
   return { evidence, before, plan: certain(evidence, deployNeeds(fabric), planOf) };
 };
 
-/**
- * Asks Headscale's host, and plans from its answers. Throws a Refusal where there is no Headscale of one's own, or its files are not what
- * they should be. `before`: how the checks of DNS found everything.
- */
+/** The names, and the Headscale that is to say them. Throws a Refusal where there is none of one's own. */
+export const namesOf = ({ file: path, dns }: Fabric): { readonly dns: Dns; readonly headscale: Headscale } => {
+  if (dns?.headscale === undefined)
+    throw new Refusal(`${path}: ${dns === undefined ? 'dns' : 'dns.headscale'}: there is none, so there is nothing to deploy to`, {
+      next:
+        dns === undefined
+          ? ['declare the names under dns:, and the Headscale that serves them under dns.headscale:']
+          : ['where Tailscale runs the tailnet, its admin console sets records and routes, under DNS: `fabric doctor dns` says which'],
+    });
+  return { dns, headscale: dns.headscale };
+};
+
+/** Asks Headscale's host, and plans from its answers. Throws a Refusal where its files are not what they should be. */
 export const planNames = async (
   session: Session,
   keyring: Keyring,
   way: Way,
+  /** How the checks of DNS found everything. */
   before: Report,
 ): Promise<{ readonly plan: Plan; readonly config: Found['config'] }> => {
-  const { dns } = session.fabric;
-  const headscale = dns?.headscale;
-  if (dns === undefined || headscale === undefined)
-    throw new Refusal(`${session.fabric.file}: dns.headscale: there is none, so there is nothing to deploy to`, {
-      next: [
-        'where Tailscale runs the tailnet: records and routes are set in its admin console, under DNS; `fabric doctor dns` says which',
-      ],
-    });
+  const { dns, headscale } = namesOf(session.fabric);
   const { host, run } = headscale;
   const asking = progress(`asking ${host}`);
   try {

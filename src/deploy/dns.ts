@@ -1,10 +1,20 @@
 // What makes Headscale say the declared names, and its clients ask for them. Pure.
 import type { CheckId, Report, Result } from '../check.ts';
-import type { Dns, Headscale } from '../fabric.ts';
+import type { Dns, DnsName, Headscale } from '../fabric.ts';
 import { type FileState, gateList, type Plan, type Step } from '../plan.ts';
 import { type Mounted, onHost } from '../probes/headscale.ts';
 import type { HeadscaleServer } from '../probes/headscale-server.ts';
-import { isRouted, type Names, readNames, type Way, type Why, withJsonRecords, withRecords, withRoutes } from '../services/headscale.ts';
+import {
+  isRouted,
+  isUnder,
+  type Names,
+  readNames,
+  type Way,
+  type Why,
+  withJsonRecords,
+  withRecords,
+  withRoutes,
+} from '../services/headscale.ts';
 import { quote } from '../shell.ts';
 import { spliced } from '../splice.ts';
 
@@ -56,9 +66,10 @@ export const dnsPlan = (dns: Dns, headscale: Headscale, found: Found, way: Way, 
   const named = (why: Why | string, at: string): string | Why => (typeof why === 'string' ? why : { why: `${at} on ${host}: ${why.why}` });
 
   const routed = named(withRoutes(config.text, dns.names, way), path);
-  const wanted = file === null && typeof routed === 'string' ? named(withRecords(routed, dns.names), path) : routed;
+  const recorded = dns.names.filter((name) => !isMachine(name, config, before));
+  const wanted = file === null && typeof routed === 'string' ? named(withRecords(routed, recorded), path) : routed;
   if (typeof wanted !== 'string') return wanted;
-  const records = file === null ? null : named(withJsonRecords(found.records?.text ?? '', dns.names), file.path);
+  const records = file === null ? null : named(withJsonRecords(found.records?.text ?? '', recorded), file.path);
   if (records !== null && typeof records !== 'string') return records;
 
   const configSteps: readonly Step[] =
@@ -70,6 +81,13 @@ export const dnsPlan = (dns: Dns, headscale: Headscale, found: Found, way: Way, 
   const restart = configSteps.length > 0 || (recordSteps.length > 0 && file?.alone === true) || isStale(server);
   const change = [...recordSteps, ...configSteps, ...(restart ? [activate(headscale, mounted)] : [])];
   return change.length === 0 ? [] : [...change, gate(host, before)];
+};
+
+/** A machine's own name, under base_domain, has no record and needs none: it is found everywhere already. */
+const isMachine = ({ name }: DnsName, { text }: FileState, { results }: Report): boolean => {
+  const names = readNames(text);
+  const found = results.filter(({ check, subject }) => check.id === 'dns/os' && subject.startsWith(`${name}/`));
+  return !('why' in names) && isUnder(name, names.baseDomain) && found.length > 0 && found.every(({ status }) => status === 'pass');
 };
 
 /** It does not run, or not on the files that are there: config.yaml is read once, and a file that is mounted alone is the one of then. */

@@ -42,6 +42,8 @@ build_tailscaled() { # OUT
   CGO_ENABLED=0 go build -mod=readonly -tags "ts_include_cli,ts_omit_${omit//,/,ts_omit_}" -ldflags "-s -w $stamps" -o "$1" tailscale.com/cmd/tailscaled
 }
 
+# what the lab's certificate is made with
+command -v openssl >/dev/null || { apt-get -qq -o DPkg::Lock::Timeout=600 update; DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends openssl >/dev/null; }
 part headscale
 part tailscaled
 ln -sfn tailscaled "$TAILNET_DIR/tailscale"

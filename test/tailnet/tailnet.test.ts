@@ -335,6 +335,11 @@ dns:
       expect([await config(), await started()]).toEqual([was, run]);
       expect(await net.fabric(YAML, ['doctor', 'dns'])).toMatchObject({ code: 0 });
     });
+    test('and is taken back: the file as it was, and what it did', async () => {
+      expect(await net.fabric(YAML, ['fix', '--undo', '--yes'])).toMatchObject({ code: 0 });
+      expect(await config()).toContain('    split: {}\n');
+      expect(await net.osSettles('motoko', 'chat.example.com', WORLD)).toBe(WORLD);
+    });
     test('is mended by the wide way, where a word stands that is no boolean', async () => {
       await net.heard(dns({ override: 'yes' }));
       const was = await config();

@@ -63,11 +63,14 @@ export default defineCheck({
             ];
           if (inside !== null && inside.age < running)
             return [
-              failure(
-                `${config} was changed ${ago(running - inside.age)} after Headscale started, and is not read again`,
-                'started after the last change',
-                `Restart it: ${again}.`,
-              ),
+              {
+                ...failure(
+                  `${config} was changed ${ago(running - inside.age)} after Headscale started, and is not read again`,
+                  'started after the last change',
+                  `Restart it: ${again}.`,
+                ),
+                fix: 'deploy dns',
+              },
             ];
           return [];
         },
