@@ -48,9 +48,9 @@ test.each<[string, readonly string[]]>([
   ['{"level":"error"}\n{"msg":"dial tcp: lookup n8n: i/o timeout"}\n', ['REX-35']],
   ["ValueError: 'health_check_interval' is NOT a valid router_settings parameter.", ['REX-36']],
   // Words.
-  ['certificate expired', ['litellm/front-certificate', 'caddy/certificate']],
+  ['certificate expired', ['litellm/front-certificate', 'dns/certificate', 'caddy/certificate']],
   ['disk full', ['host/disk']],
-  ['Headscale extra records', ['REX-33']],
+  ['Headscale extra records', ['dns/record', 'REX-33', 'dns/headscale-paths', 'dns/headscale-loaded']],
 ])('%j finds %j', (text, ids) => {
   expect(found(text)).toEqual(ids);
 });
