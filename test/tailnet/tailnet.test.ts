@@ -42,15 +42,42 @@ interface Row {
   readonly www: Found;
   /** A public name under the one that has a record. */
   readonly sub: Found;
+  /** What `fabric doctor dns` names. Absent: all is well with it. */
+  readonly named?: readonly string[];
 }
 const fine: Row = { chat: everywhere(VPN), inside: everywhere(VPN), www: everywhere('198.51.100.9'), sub: everywhere('198.51.100.10') };
 
+const FABRIC = (names: string, headscale: string): string => `hosts:
+  hs: { address: 203.0.113.1, user: ops }
+  motoko: { address: 203.0.113.11, user: ops }
+  togusa: { address: 203.0.113.12, user: ops }
+litellm:
+  host: hs
+  image: ghcr.io/berriai/litellm:v1.109.1
+  master_key: "none: everyone who can connect is an administrator"
+  backends:
+    vllm: { kind: vllm, url: "http://127.0.0.1:8000", models: [{ id: qwen2.5-7b }] }
+dns:
+  names: { ${names} }
+  public: 203.0.113.53
+  from: [motoko, togusa]
+  headscale: ${headscale}
+`;
+const BY_UNIT = '{ host: hs, unit: headscale.service }';
+const YAML = FABRIC(`chat.example.com: ${VPN}`, BY_UNIT);
+/** The root causes that `fabric doctor dns` names. */
+const named = async (): Promise<readonly string[]> => {
+  const { out } = await net.fabric(YAML, ['doctor', 'dns', '--format', 'json']);
+  const report: { readonly results: readonly { readonly id: string; readonly status: string }[] } = JSON.parse(out);
+  return report.results.filter(({ status }) => status === 'fail').map(({ id }) => id);
+};
+
 describe('which clients ask the tailnet’s resolver', () => {
   test.each<readonly [Settings, Row]>([
-    [{ override: 'false' }, { ...fine, chat: plainAlone(WORLD) }],
+    [{ override: 'false' }, { ...fine, chat: plainAlone(WORLD), named: ['dns/covered@chat.example.com'] }],
     [{ override: 'true' }, fine],
-    [{ override: 'yes' }, { ...fine, chat: plainAlone(WORLD) }],
-    [{ override: 'on' }, { ...fine, chat: plainAlone(WORLD) }],
+    [{ override: 'yes' }, { ...fine, chat: plainAlone(WORLD), named: ['dns/headscale-switches@hs'] }],
+    [{ override: 'on' }, { ...fine, chat: plainAlone(WORLD), named: ['dns/headscale-switches@hs'] }],
     [{ override: '"true"' }, fine],
     [
       { override: 'false', split: '{ "chat.example.com": [] }' },
@@ -72,7 +99,7 @@ describe('which clients ask the tailnet’s resolver', () => {
     // All routes with the same servers: systemd-resolved is sent to these, past the tailnet's resolver and its records.
     [
       { override: 'false', magic: false, split: '{ "chat.example.com": [203.0.113.53] }' },
-      { ...fine, chat: plainAlone(WORLD), inside: plainAlone(PUBLIC) },
+      { ...fine, chat: plainAlone(WORLD), inside: plainAlone(PUBLIC), named: ['dns/covered@chat.example.com'] },
     ],
     // One route that is unlike the others, and the tailnet's resolver is asked again.
     [
@@ -87,6 +114,7 @@ describe('which clients ask the tailnet’s resolver', () => {
         inside: { motoko: PUBLIC, togusa: '' },
         www: { motoko: '198.51.100.9', togusa: '' },
         sub: { motoko: '198.51.100.10', togusa: '' },
+        named: ['dns/covered@chat.example.com'],
       },
     ],
   ])('%j', async (settings, row) => {
@@ -102,6 +130,7 @@ describe('which clients ask the tailnet’s resolver', () => {
         sub: await net.osSays(client, 'sub.chat.example.com'),
       }).toEqual({ chat: row.chat[client], inside: row.inside[client], www: row.www[client], sub: row.sub[client] });
     }
+    expect(await named()).toEqual(row.named ?? []);
   });
 });
 
@@ -208,9 +237,25 @@ describe('a file of records', () => {
 
 describe('a client that does not listen, or is not listened to', () => {
   beforeAll(() => net.heard(dns({ override: 'true' })));
-  test.each<readonly [what: string, Client, script: string, undo: string, found: string, tailnetSays: string]>([
-    ['accept-dns is off: systemd-resolved', 'motoko', 'tailscale set --accept-dns=false', 'tailscale set --accept-dns=true', WORLD, VPN],
-    ['accept-dns is off: resolv.conf', 'togusa', 'tailscale set --accept-dns=false', 'tailscale set --accept-dns=true', WORLD, VPN],
+  test.each<readonly [what: string, Client, script: string, undo: string, found: string, tailnetSays: string, named: string]>([
+    [
+      'accept-dns is off: systemd-resolved',
+      'motoko',
+      'tailscale set --accept-dns=false',
+      'tailscale set --accept-dns=true',
+      WORLD,
+      VPN,
+      'dns/accept-dns@motoko',
+    ],
+    [
+      'accept-dns is off: resolv.conf',
+      'togusa',
+      'tailscale set --accept-dns=false',
+      'tailscale set --accept-dns=true',
+      WORLD,
+      VPN,
+      'dns/accept-dns@togusa',
+    ],
     [
       'userspace networking: nothing leads to the resolver',
       'togusa',
@@ -218,6 +263,7 @@ describe('a client that does not listen, or is not listened to', () => {
       'rm /etc/default/tailscaled; systemctl restart tailscaled',
       WORLD,
       '',
+      'dns/userspace@togusa',
     ],
     [
       'the link’s domains are gone from systemd-resolved, and are not told again',
@@ -226,6 +272,7 @@ describe('a client that does not listen, or is not listened to', () => {
       'systemctl restart tailscaled',
       WORLD,
       VPN,
+      'dns/split-domain@chat.example.com/motoko',
     ],
     [
       // Tailscale takes the file for the way that names go, and writes it; glibc asks systemd-resolved first, which has another link.
@@ -235,6 +282,7 @@ describe('a client that does not listen, or is not listened to', () => {
       'ln -sf ../run/systemd/resolve/stub-resolv.conf /etc/resolv.conf; systemctl restart tailscaled',
       WORLD,
       VPN,
+      'dns/split-domain@chat.example.com/motoko',
     ],
     [
       '/etc/hosts',
@@ -243,8 +291,9 @@ describe('a client that does not listen, or is not listened to', () => {
       'cp /root/hosts /etc/hosts',
       '198.51.100.66',
       VPN,
+      'dns/hosts-file@chat.example.com/motoko',
     ],
-  ])('%s', async (_, client, script, undo, found, says) => {
+  ])('%s', async (_, client, script, undo, found, says, cause) => {
     await net.on(client, script);
     try {
       expect(await net.osSettles(client, 'chat.example.com', found)).toBe(found);
@@ -256,6 +305,7 @@ describe('a client that does not listen, or is not listened to', () => {
       expect(asked).toBe(says);
       // The client itself sees nothing wrong.
       expect(await net.on(client, 'tailscale status --json | jq -c .Health')).toBe('[]');
+      expect(await named()).toEqual([cause]);
     } finally {
       await net.on(client, undo);
     }
@@ -277,24 +327,6 @@ describe('a client that does not listen, or is not listened to', () => {
 
 describe('fabric deploy dns', () => {
   const CONFIG = '/etc/headscale/config.yaml';
-  const FABRIC = (names: string, headscale: string): string => `hosts:
-  hs: { address: 203.0.113.1, user: ops }
-  motoko: { address: 203.0.113.11, user: ops }
-  togusa: { address: 203.0.113.12, user: ops }
-litellm:
-  host: hs
-  image: ghcr.io/berriai/litellm:v1.109.1
-  master_key: "none: everyone who can connect is an administrator"
-  backends:
-    vllm: { kind: vllm, url: "http://127.0.0.1:8000", models: [{ id: qwen2.5-7b }] }
-dns:
-  names: { ${names} }
-  public: 203.0.113.53
-  from: [motoko, togusa]
-  headscale: ${headscale}
-`;
-  const BY_UNIT = '{ host: hs, unit: headscale.service }';
-  const YAML = FABRIC(`chat.example.com: ${VPN}`, BY_UNIT);
   const config = (): Promise<string> => net.on('hs', `cat ${CONFIG}`);
   /** Of this start: another after each restart. */
   const started = (): Promise<string> => net.on('hs', 'systemctl show -p InvocationID --value headscale');
