@@ -84,6 +84,19 @@ test.each([
     null,
   ],
   [
+    'its mark taken off in mangle, which comes before nat',
+    [set(`*mangle\n-A POSTROUTING -s 100.64.0.0/10 -d 172.20.1.0/24 -j MARK --set-xmark 0x0/0xff0000\nCOMMIT\n${tailscaleFirst}`)],
+    packet,
+    null,
+  ],
+  [
+    'the same in the other backend',
+    [set(tailscaleFirst), set('*mangle\n-A POSTROUTING -s 100.64.0.0/10 -d 172.20.1.0/24 -j MARK --set-xmark 0x0/0xff0000\n', 'legacy')],
+    packet,
+    null,
+  ],
+  ['another bit taken off', [set(`*mangle\n-A POSTROUTING -j MARK --set-xmark 0x0/0xff00\nCOMMIT\n${tailscaleFirst}`)], packet, MASKED],
+  [
     'an exception for TCP alone',
     [set(rules(FORWARD, `-A POSTROUTING -s 100.64.0.0/10 -p tcp -j ACCEPT\n${POST}`, TS_NAT, TS_FILTER))],
     packet,

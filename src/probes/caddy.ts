@@ -183,8 +183,8 @@ export const sockets = (caddy: Caddy): Probe<readonly Socket[]> =>
       }),
   );
 
-/** What translates addresses: the nat tables whole, and of filter's the chains that a forwarded packet passes. */
-const RULES = `awk '/^\\*/ { t = $1 } /^[*:]/ || t == "*nat" || $2 == "FORWARD" || $2 ~ /^(ts-|DOCKER)/'`;
+/** What translates addresses: the tables nat and mangle whole, and of filter's the chains that a forwarded packet passes. */
+const RULES = `awk '/^\\*/ { t = $1 } /^[*:]/ || t == "*nat" || t == "*mangle" || $2 == "FORWARD" || $2 ~ /^(ts-|DOCKER)/'`;
 /**
  * The rules of both families and both backends, which are two worlds: `iptables` shows one of them. The text is iptables-save's, with a
  * heading before each.

@@ -76,12 +76,20 @@ export interface Exception {
   readonly backend: Ruleset['backend'];
   readonly network: Cidr;
   readonly subnet: Cidr;
+  /** Of the mark by which Tailscale masquerades: 0xff0000. */
+  readonly mask: string;
 }
-/** What keeps the VPN's clients their addresses on the way to a network. Nothing is let in or shut out by it: NAT's tables do not filter. */
+/** The rule that takes Tailscale's mark off again, in mangle: it holds wherever the others insert theirs in nat, and whenever. */
+export const unmarking = (network: Cidr, subnet: Cidr, mask: string): string =>
+  `-s ${network} -d ${subnet} -j MARK --set-xmark 0x0/${mask}`;
+/**
+ * What keeps the VPN's clients their addresses on the way to a network. Nothing is let in or shut out by it: it filters nothing. (An
+ * ACCEPT in nat before Tailscale's jump does the same until tailscaled makes that jump anew, at the top: measured.)
+ */
 export const excepted = ({ host, port }: Caddy, exceptions: readonly Exception[], was: FileState | null): Steps => {
-  const rules = exceptions.map(({ family, backend, network, subnet }) => ({
-    command: `${family === 6 ? 'ip6tables' : 'iptables'}-${backend} -w -t nat`,
-    rule: `-s ${network} -d ${subnet} -j ACCEPT`,
+  const rules = exceptions.map(({ family, backend, network, subnet, mask }) => ({
+    command: `${family === 6 ? 'ip6tables' : 'iptables'}-${backend} -w -t mangle`,
+    rule: unmarking(network, subnet, mask),
   }));
   return [
     {

@@ -160,10 +160,10 @@ const of = (rulesets: readonly Ruleset[], address: Address): readonly Ruleset[] 
 export const sourceRule = (rulesets: readonly Ruleset[], packet: Packet): (Rule & Pick<Ruleset, 'backend'>) | null => {
   const mine = of(rulesets, packet.to);
   // Both backends see it, each with its own ACCEPT: what one marks, the other masquerades.
-  const mark = mine.reduce(
-    (all, { tables }) => walk(tables.get('filter') ?? new Map(), 'FORWARD', { ...packet, mark: all }).mark,
-    packet.mark,
-  );
+  const through = (table: string, chain: string, before: number): number =>
+    mine.reduce((all, { tables }) => walk(tables.get(table) ?? new Map(), chain, { ...packet, mark: all }).mark, before);
+  // mangle's chain comes before nat's, whoever made his rules last (netfilter_ipv4.h: NF_IP_PRI_MANGLE, NF_IP_PRI_NAT_SRC).
+  const mark = through('mangle', 'POSTROUTING', through('filter', 'FORWARD', packet.mark));
   for (const { tables, backend } of mine) {
     const { rule } = walk(tables.get('nat') ?? new Map(), 'POSTROUTING', { ...packet, mark });
     if (rule !== undefined && (rule.target === 'MASQUERADE' || rule.target === 'SNAT')) return { ...rule, backend };

@@ -29,7 +29,7 @@ clean() {
     as_pod podman network prune -f >/dev/null 2>&1 || true
     systemctl kill -s KILL rootless-docker 2>/dev/null || true
   fi
-  for x in iptables-legacy ip6tables-legacy; do for t in nat filter; do $x -t $t -F; $x -t $t -X; done; done 2>/dev/null || true
+  for x in iptables-legacy ip6tables-legacy; do for t in mangle nat filter; do $x -t $t -F; $x -t $t -X; done; done 2>/dev/null || true
   conntrack -F >/dev/null 2>&1 || true
   ip route del default 2>/dev/null || true; ip -6 route del default dev eth0 2>/dev/null || true
 }
@@ -168,7 +168,7 @@ restarts() { # until Docker has tried so often that it leaves seconds between tw
 answers() { # until Caddy has its certificates, and no IPv6 address is tentative: a reply would leave by another, the host's own
   local i
   for i in $(seq 50); do [ -n "$(ip -6 addr show tentative)" ] || break; sleep 0.1; done
-  for i in $(seq 200); do
+  for i in $(seq 600); do
     curl -skf -o /dev/null -m 2 --resolve "$WWW_SITE:443:${1:-$PUB4}" "https://$WWW_SITE/" && return
     sleep 0.1
   done
@@ -209,5 +209,12 @@ tailscale() { # nft|legacy [above|below] [snat|no-snat]: above or below Docker's
     [ "$x" != "iptables-$1" ] || $x -A ts-forward -o tailscale0 -s 100.64.0.0/10 -j DROP
     $x -A ts-forward -o tailscale0 -j ACCEPT
     [ "${3:-snat}" = no-snat ] || $x -t nat -A ts-postrouting -m mark --mark $mark -j MASQUERADE
+  done
+}
+tailscale_again() { # nft|legacy: tailscaled restarts, and its jumps stand on top
+  local x
+  for x in "iptables-$1" "ip6tables-$1"; do
+    $x -D FORWARD -j ts-forward; $x -I FORWARD 1 -j ts-forward
+    $x -t nat -D POSTROUTING -j ts-postrouting; $x -t nat -I POSTROUTING 1 -j ts-postrouting
   done
 }

@@ -184,7 +184,7 @@ export const caddyLab = (net: string) => {
       const site = names.vpnSite;
       const { code, out, err } = await it.exec(
         from === 'vpn' ? 'ops' : 'gaijin',
-        ...[CURL, '-sS', '-m', '4', '-o', '/dev/null', '--cacert', CA, ASKS[protocol]],
+        ...[CURL, '-sS', '-m', '10', '-o', '/dev/null', '--cacert', CA, ASKS[protocol]],
         ...['--resolve', `${site}:443:${family === 6 ? `[${to}]` : to}`, '-w', '%{http_version} %header{x-seen} %{http_code}'],
         ...[...more, `https://${site}/`],
       );

@@ -295,6 +295,9 @@ describe('after fix, the VPN is in and strangers are out', () => {
     const { out, err } = await it.fabric(by.yaml(families), ['fix', 'REX-34', '--yes']);
     expect(err, out).toMatch(/✓ gate: .*hold/);
     expect(await measured(by)).toEqual({ vpn: cells.vpn, public: cells.public });
+    // And stays so when tailscaled puts its jumps on top again, and Docker its rules.
+    await by.host(`tailscale_again ${state === 'tailscale-snat-legacy' ? 'legacy' : 'nft'}; systemctl restart docker; answers`);
+    expect(await measured(by)).toEqual({ vpn: cells.vpn, public: cells.public });
     expect(await doctor(by, families), out).toEqual({ code: 0, fails: [], warns, unknown: [], matrix: asMatrix(cells, by, families) });
   });
 });

@@ -7,7 +7,7 @@ import { file } from '../../probes/file.ts';
 import { interfaces } from '../../probes/network.ts';
 import { onHost } from '../../reproduce.ts';
 import { clientOf, family, guarded } from '../../services/caddy.ts';
-import { EXCEPTION_FILE, excepted } from '../../services/caddy-remedies.ts';
+import { EXCEPTION_FILE, excepted, unmarking } from '../../services/caddy-remedies.ts';
 import { type Instance, type Mask, masksOf, spoken } from '../../services/masking.ts';
 import alive from './alive.ts';
 
@@ -19,7 +19,7 @@ export default defineCheck({
     'Tailscale masquerades what it forwards (`--snat-subnet-routes`, on by default): `ts-forward` marks whatever comes in by tailscale0, `ts-postrouting` gives it the address of the interface that it leaves by. To a container every client of the VPN is then the bridge’s gateway, over HTTP/1.1, 2 and 3 alike, and an ACL of the VPN’s network refuses them all. ' +
     'Whether it happens is a matter of whose rules stand first, which changes when either is restarted. Browsers speak HTTP/3, so it was taken for a fault of QUIC.',
   decides:
-    'A packet of a client of the VPN, walked through the rules of iptables’ both backends as the kernel does: whether ts-postrouting masquerades it on its way to Caddy’s container. An exception before that rule, Docker’s rules before Tailscale’s, and SNAT turned off all leave it as it is.',
+    'A packet of a client of the VPN, walked through the rules of iptables’ both backends as the kernel does: whether ts-postrouting masquerades it on its way to Caddy’s container. An exception before that rule, its mark taken off in mangle, Docker’s rules before Tailscale’s, and SNAT turned off all leave it as it is.',
   sources: [
     'Tailscale: util/linuxfw/iptables_runner.go; issues 10205 and 13754',
     'measured: Docker 20.10, 26.1 and 28.5 with Tailscale’s rules above and below, in nft and legacy',
@@ -52,7 +52,7 @@ export default defineCheck({
             const tables = door.family === 6 ? 'ip6tables' : 'iptables';
             const network = caddy.allow.find((one) => family(one) === door.family) ?? clientOf(caddy, 'vpn', door.family);
             const subnet = found.networks.flatMap(({ v4, v6 }) => (door.family === 6 ? v6 : v4)?.subnet ?? [])[0] ?? '';
-            const exception = `${tables} -t nat -I POSTROUTING 1 -s ${network} -d ${subnet} -j ACCEPT`;
+            const exception = `${tables} -t mangle -I POSTROUTING 1 ${unmarking(network, subnet, maskOf(by))}`;
             return {
               severity: 'fail',
               saw: `the VPN’s clients reach Caddy as ${as} over ${spoken(protocols)}: ${by}${requestsOf(isLost(logged) ? [] : logged, as)}`,
@@ -71,15 +71,17 @@ export default defineCheck({
   },
 });
 
+/** `ts-postrouting -m mark --mark 0x40000/0xff0000 -j MASQUERADE` */
+const maskOf = (rule: string): string => /--mark 0x[0-9a-f]+\/(0x[0-9a-f]+)/.exec(rule)?.[1] ?? '0xff0000';
 /** What gives the VPN's clients their addresses back. `null`: something else than Tailscale masks them as well. */
 export const exceptions = (caddy: Caddy, { networks }: Instance, masks: readonly Mask[], was: FileState | null) => {
   const found = [...new Map(masks.map((mask) => [`${mask.door.family} ${mask.cause} ${mask.backend}`, mask])).values()].map(
-    ({ door, cause, backend }) => {
+    ({ door, cause, backend, by }) => {
       const network = caddy.allow.find((one) => family(one) === door.family);
       const [subnet] = networks.flatMap(({ v4, v6 }) => (door.family === 6 ? v6 : v4)?.subnet ?? []);
       return cause !== 'tailscale-snat' || backend === null || network === undefined || subnet === undefined
         ? null
-        : { family: door.family, backend, network, subnet };
+        : { family: door.family, backend, network, subnet, mask: maskOf(by) };
     },
   );
   return found.includes(null)
