@@ -35,7 +35,10 @@ const validate = (caddy: Caddy): string =>
 
 /** A reload keeps every connection. One that does not run is started. */
 const reload = (caddy: Caddy): string => {
-  const restart = caddy.unit === undefined ? 'e restart "$n" >/dev/null' : `systemctl restart ${quote(caddy.unit)}`;
+  const restart =
+    caddy.unit === undefined
+      ? 'e restart "$n" >/dev/null'
+      : `systemctl reset-failed ${quote(caddy.unit)} 2>/dev/null || true\nsystemctl restart ${quote(caddy.unit)}`; // it may have given up: start-limit-hit
   return [
     found(caddy),
     `if up; then ${caddy.container === undefined ? `systemctl reload ${quote(caddy.unit ?? '')}` : 'o=$(c reload --config "$in" --adapter caddyfile 2>&1) || { printf "%s\\n" "$o" | tail -n 1 >&2; exit 1; }'}; exit; fi`,

@@ -24,6 +24,8 @@ export const findCaddy = ({ container, unit, caddyfile }: Caddy): string =>
         'v() { printf "%s\\n" "$s" | sed -n "s/^$1=//p"; }',
         'case $(v LoadState) in not-found) echo absent; exit;; esac',
         `w=systemd u= p=$(v MainPID) in=${quote(caddyfile)}`,
+        // Between two starts systemd calls it activating, and it has a process now and then.
+        'case $(v ActiveState) in active | reloading) ;; *) p=0;; esac',
         's=$(printf "%s\\t%s\\t%s\\thost\\t{}\\t{}\\t" "$(v ActiveState)" "$p" "$(v NRestarts)")',
         // What does not run is what would be started.
         `x=$(readlink "/proc/$p/exe") || x=$(systemctl show ${quote(unit ?? '')} -p ExecStart --value | sed -n 's/^{ path=\\([^ ;]*\\).*/\\1/p' | head -n 1)`,

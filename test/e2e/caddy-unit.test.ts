@@ -1,4 +1,7 @@
-// Caddy without a container: a unit of systemd's on the host's network, as a distribution's package has it.
+// Caddy without a container: a unit of systemd's on the host's network, as a distribution's package has it. And an operator whose curl
+// speaks no HTTP/3, as most do.
+import { rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { expect, test } from 'vitest';
 import { caddyLab } from './caddy-lab.ts';
 import { findingsOf, having } from './lab.ts';
@@ -40,4 +43,25 @@ systemctl daemon-reload; systemctl start caddy`);
   expect(having(dead, 'fail')).toEqual(['caddy/caddyfile@akira']);
   expect(having(dead, 'blocked')).toContain('caddy/alive@akira');
   await fix();
+  await it.host('systemctl stop caddy; rm /etc/systemd/system/caddy.service; systemctl daemon-reload');
+});
+
+test('HTTP/3 is tried by this machine all the same where its curl has none', async () => {
+  await it.state('docker-proxy');
+  const curl = join(it.dir, 'bin/curl');
+  writeFileSync(curl, `#!/bin/sh\ncase $1 in -V) /usr/bin/curl -V | sed s/HTTP3//;; *) exec /usr/bin/curl "$@";; esac\n`, { mode: 0o755 });
+  const { out } = await it.fabric(it.yaml(), ['doctor', 'caddy', '--format', 'json']);
+  rmSync(curl);
+  const report: {
+    readonly matrix: readonly {
+      readonly vantage: string;
+      readonly address: string;
+      readonly cells: readonly { readonly seen: string }[];
+    }[];
+  } = JSON.parse(out);
+  const seen = report.matrix.filter(({ vantage }) => vantage === 'here').map(({ cells }) => cells.map((cell) => cell.seen));
+  const all = (one: string): readonly string[] => [one, one, one];
+  // docker-proxy masks IPv6: refused by the site for the VPN alone.
+  expect(seen).toEqual([all('allowed'), all('refused'), all('allowed'), all('allowed')]);
+  expect([having(out, 'fail'), having(out, 'unknown')]).toEqual([['caddy/docker-proxy@akira'], []]);
 });
