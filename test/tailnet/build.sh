@@ -1,5 +1,5 @@
 #!/bin/bash
-# build.sh: the real Headscale and the real Tailscale that test/e2e/tailnet.test.ts runs, in $TAILNET_DIR (default
+# build.sh: the real Headscale and the real Tailscale that test/tailnet/tailnet.test.ts runs, in $TAILNET_DIR (default
 # /var/lib/fabric-lab/tailnet). Root, Go.
 #
 #   headscale    the server, from its Go module
