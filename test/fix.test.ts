@@ -129,7 +129,7 @@ test('fix: one plan, shown; applied; gated; the doctor is content; taken back, i
   expect(await root(files)).toBe(was);
   expect(await failing()).toEqual(before);
   expect(state()).toEqual([]);
-});
+}, 120_000);
 
 test('a host that cannot be asked is not "nothing to fix": what is unknown is said, exit 3', async () => {
   const file = join(folder, 'nowhere.yaml');
