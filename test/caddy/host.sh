@@ -5,6 +5,7 @@
 : "${SUBNET6:=fd20:1::/64}" "${VPN_SITE:=n8n.lab.test}" "${WWW_SITE:=www.lab.test}" "${VPN4:=100.64.0.14}" "${PUB4:=203.0.113.14}" "${VPN6:=fd7a:115c:a1e0::14}" "${PUB6:=2001:db8:1::14}"
 : "${A:=100.64.0.0/10}" # the ACL that admits the tailnet
 : "${B:=$A $SUBNET}"    # the post-mortem's: the bridge's subnet as well
+: "${G:=$A $GATEWAY}"    # its gateway alone
 : "${A6:=$A fd7a:115c:a1e0::/48}"
 : "${B6:=$A6 $SUBNET $SUBNET6}"
 IMAGE=caddy-lab:2.11.4

@@ -10,8 +10,8 @@ const OUT = join(LAB_DIR, 'caddy');
 const CURL = join(OUT, 'bin/curl');
 const HOST = readFileSync(join(import.meta.dirname, '../caddy/host.sh'), 'utf8');
 
-/** The ACLs of docs/caddy.md: A admits the tailnet's IPv4, B the bridge's subnet as well; A6 and B6 have IPv6 besides. */
-export type Acl = 'A' | 'B' | 'A6' | 'B6';
+/** The ACLs of docs/caddy.md: A admits the tailnet's IPv4, B the bridge's subnet as well, G its gateway alone; A6 and B6 have IPv6 besides. */
+export type Acl = 'A' | 'B' | 'G' | 'A6' | 'B6';
 export interface State {
   /** From `clean` to the running Caddy, whose ACL is $ACL. */
   readonly script: string;
@@ -74,6 +74,9 @@ export const STATES = {
   'h3-off': { script: `SERVERS='protocols h1 h2'; daemon; ${BRIDGE}; ${NO_SNAT}` },
   'h3-unpublished': { script: `${NO_PROXY}; ${ON_BRIDGE}; caddy --network $NETWORK -p 80:80 -p 443:443; answers; ${NO_SNAT}` },
   'h3-tailnet-only': { script: `daemon; ${ON_BRIDGE}; caddy --network $NETWORK -p 443:443 -p $VPN4:443:443/udp; answers; ${NO_SNAT}` },
+  'tailnet-only': {
+    script: `daemon; ${ON_BRIDGE}; caddy --network $NETWORK -p $VPN4:443:443 -p $VPN4:443:443/udp; answers $VPN4; ${NO_SNAT}`,
+  },
   'old-caddy': { script: `${NO_PROXY}; ${BRIDGE}; docker rm -f $NAME >/dev/null; old_caddy; ${NO_SNAT}` },
   heredoc: { script: `${NO_PROXY}; ${BRIDGE}; ${NO_SNAT}; heredoc` },
   'n8n-gone': { script: `${NO_PROXY}; ${BRIDGE}; ${NO_SNAT}; docker rm -f n8n >/dev/null` },

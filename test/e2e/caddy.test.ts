@@ -67,6 +67,15 @@ const ROWS: readonly Row[] = [
     fails: ['docker-proxy', ...HOLE],
   },
   {
+    state: 'docker-proxy',
+    acl: 'G',
+    vpn: ['real 200', 'gateway 200'],
+    public: ['real 403', 'gateway 200'],
+    fails: ['docker-proxy', ...HOLE],
+  },
+  // Published on the tailnet's address alone. The public's site is out of reach as well, which is not as declared.
+  { state: 'tailnet-only', acl: 'A', vpn: ['real 200', '—'], public: ['—', '—'], fails: ['lets-in@gaijin'] },
+  {
     state: 'ipv6-network-proxied',
     acl: 'A6',
     vpn: ['real 200', 'fd20:1::1 403'],
