@@ -40,7 +40,7 @@ export default defineCheck({
               saw: `from ${at}, ${siteUrl(site, caddy.port)} by ${address} (IPv${family(address)}) over ${mine.map(({ cell }) => cell.protocol).join(', ')}: ${saidOf(tried)}, which is let in`,
               want: `${at} is refused: ${site.name} is for the VPN alone`,
               advice:
-                'Close it: caddy/bridge-admitted, caddy/acl-acts and caddy/trusted-proxies say which line opens it. Until then take the site off, or its port off that address.',
+                'Close it: caddy/bridge-admitted, caddy/acl-acts and caddy/trusted-proxies say which line opens it, and `fabric fix REX-34` closes what needs no judgement. Until then take the site off, or its port off that address.',
               reproduce: onHost(
                 fabric,
                 at,
