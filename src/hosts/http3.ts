@@ -1,5 +1,7 @@
 // HTTP/3 where curl does not speak it: one request, over QUIC by @matrixai/quic, which is optional and loaded on use. It prints what a
 // curl would (src/probes/entry.ts), so that one reader serves both. The codec is RFC 9114's and RFC 9204's least: no dynamic table.
+// Its packages for macOS and Windows were never published for this version, by which `npm ci` fails: package.json's `overrides` puts there what
+// npm installs on neither, so that it is not there and is said not to be.
 import { randomFillSync, X509Certificate } from 'node:crypto';
 import { isIPv6 } from 'node:net';
 import type { Answer, Http3Question, Lost } from '../evidence.ts';
