@@ -3,11 +3,15 @@ import type { Plan, Step } from './plan.ts';
 export type Event =
   | { readonly type: 'started' | 'done' | 'undone'; readonly step: Step }
   | { readonly type: 'failed'; readonly step: Step; readonly error: unknown }
+  /** A step could not be taken back by us: the host does it by itself, since nobody confirmed it. */
+  | { readonly type: 'reverting'; readonly step: Step; readonly seconds: number }
   /** A step could not be taken back. */
   | { readonly type: 'stuck'; readonly step: Step; readonly error: unknown };
-/** Does one step, or takes it back. Throws when it could not. `n` is the step's place in its plan. */
-export type Perform = (step: Step, n: number, way: 'do' | 'undo') => Promise<void>;
+/** Does one step, confirms over a new connection what is armed, or takes it back. Throws when it could not. `n` is the step's place in its plan. */
+export type Perform = (step: Step, n: number, way: 'do' | 'confirm' | 'undo') => Promise<void>;
 
+/** Seconds. `null`: the host does not take it back by itself. */
+const armedFor = (step: Step): number | null => (step.do === 'run' && typeof step.undo === 'object' ? (step.undo.armedFor ?? null) : null);
 const again = (step: Step): boolean => step.do === 'run' && step.undo === 'again';
 const undoable = (step: Step): boolean => step.do !== 'gate' && !(step.do === 'run' && typeof step.undo === 'string');
 
@@ -23,6 +27,7 @@ export async function* apply(plan: Plan, perform: Perform): AsyncGenerator<Event
     yield { type: 'started', step };
     try {
       await perform(step, n, 'do');
+      if (armedFor(step) !== null) await perform(step, n, 'confirm');
     } catch (error) {
       yield { type: 'failed', step, error };
       for (const [back, place] of takeBack(plan.slice(0, n + 1))) {
@@ -30,7 +35,8 @@ export async function* apply(plan: Plan, perform: Perform): AsyncGenerator<Event
           await perform(back, place, 'undo');
           yield { type: 'undone', step: back };
         } catch (cause) {
-          yield { type: 'stuck', step: back, error: cause };
+          const seconds = place === n ? armedFor(back) : null;
+          yield seconds === null ? { type: 'stuck', step: back, error: cause } : { type: 'reverting', step: back, seconds };
         }
       }
       return;

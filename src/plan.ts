@@ -16,7 +16,14 @@ export const sha256 = (text: string): string => createHash('sha256').update(text
 
 /** How a `run` is taken back. */
 export type Undo =
-  | { readonly script: string }
+  | {
+      readonly script: string;
+      /**
+       * Seconds from the step's beginning after which the host takes it back by itself, unless a new connection has said that it still
+       * comes through: for what may cut the operator off.
+       */
+      readonly armedFor?: number;
+    }
   /** An activation: run once more when the files are back. */
   | 'again'
   | 'nothing'

@@ -52,3 +52,51 @@ test('what cannot be taken back is said, and the rest is taken back all the same
 test('a step keeps its number when it is taken back: the host keeps the old file under it', () => {
   expect(takeBack(plan).map(([step, n]) => plan[n] === step)).toEqual([true, true, true, true]);
 });
+
+const risky: Step = run('risky', { script: 'false', armedFor: 60 });
+const ways = async (failing: readonly string[]): Promise<readonly string[]> => {
+  const log: string[] = [];
+  const perform: Perform = async (step, _, way) => {
+    log.push(`${way} ${name(step)}`);
+    if (failing.includes(`${way} ${name(step)}`)) throw new Error('no way there');
+  };
+  for await (const { type, step } of apply([write('/a'), risky, gate], perform))
+    if (type !== 'started') log.push(`= ${type} ${name(step)}`);
+  return log;
+};
+test.each<[string, readonly string[], readonly string[]]>([
+  [
+    'confirmed as soon as it is done, before anything slow',
+    [],
+    ['do /a', '= done /a', 'do risky', 'confirm risky', '= done risky', 'do g', '= done g'],
+  ],
+  [
+    'nobody comes through: taken back',
+    ['confirm risky'],
+    ['do /a', '= done /a', 'do risky', 'confirm risky', '= failed risky', 'undo risky', '= undone risky', 'undo /a', '= undone /a'],
+  ],
+  [
+    'nor can it be taken back: the host does that, and the rest is tried',
+    ['confirm risky', 'undo risky'],
+    ['do /a', '= done /a', 'do risky', 'confirm risky', '= failed risky', 'undo risky', '= reverting risky', 'undo /a', '= undone /a'],
+  ],
+  [
+    'once confirmed, what cannot be taken back is stuck',
+    ['do g', 'undo risky'],
+    [
+      'do /a',
+      '= done /a',
+      'do risky',
+      'confirm risky',
+      '= done risky',
+      'do g',
+      '= failed g',
+      'undo risky',
+      '= stuck risky',
+      'undo /a',
+      '= undone /a',
+    ],
+  ],
+])('an armed step: %s', async (_, failing, log) => {
+  expect(await ways(failing)).toEqual(log);
+});

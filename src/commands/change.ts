@@ -1,9 +1,11 @@
 import { createInterface } from 'node:readline/promises';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { apply, type Event } from '../apply.ts';
 import { asDeclared, type Check, type Report, type Result, resultId } from '../check.ts';
 import { Refusal } from '../errors.ts';
 import { examine } from '../examine.ts';
-import type { HostName } from '../fabric.ts';
+import type { Host, HostName } from '../fabric.ts';
+import { type Connector, connect } from '../hosts/connector.ts';
 import { acquire, type Lock } from '../hosts/lock.ts';
 import { asRoot, StepError, scriptOf } from '../hosts/perform.ts';
 import { type Plan, type Step, unmet } from '../plan.ts';
@@ -179,11 +181,14 @@ const carryOut = async (
   signal: AbortSignal,
 ): Promise<Outcome> => {
   const notes = new Map<string, string>();
-  const perform = async (step: Step, n: number, way: 'do' | 'undo'): Promise<void> => {
+  const perform = async (step: Step, n: number, way: 'do' | 'confirm' | 'undo'): Promise<void> => {
     if (way === 'do' && signal.aborted) throw new Interrupted('interrupted');
     if (step.do === 'gate') return gate(session, step, checks, keyring, signal);
     const script = `${locks.get(step.host)?.renew}\n${scriptOf(step, way, session.run, n, keyring)}`;
-    const out = await asRoot(session.host(step.host), await session.connector(step.host), keyring, script);
+    const host = session.host(step.host);
+    // What is there already may go on working where nothing new comes in.
+    if (way === 'confirm') return anew(host, (connector) => asRoot(host, connector, keyring, script).then(() => {}));
+    const out = await asRoot(host, await session.connector(step.host), keyring, script);
     for (const line of out.split('\n')) {
       const [, name, value] = /^(downtime|release) (\d+)$/.exec(line) ?? [];
       if (way === 'do' && name !== undefined && value !== undefined) notes.set(name, value);
@@ -192,6 +197,7 @@ const carryOut = async (
   const paint = painter(process.stderr);
   let failure: unknown;
   const stuck: Extract<Event, { readonly type: 'stuck' }>[] = [];
+  let reverting = false;
   let under: Progress | undefined;
   for await (const event of apply(plan, perform)) {
     switch (event.type) {
@@ -210,6 +216,13 @@ const carryOut = async (
       case 'undone':
         process.stderr.write(`${paint.yellow('↩')} ${visible(title(event.step))}\n`);
         break;
+      case 'reverting':
+        reverting = true;
+        process.stderr.write(
+          `${paint.yellow('↩')} ${visible(title(event.step))}: the host takes it back by itself, within ${event.seconds} s\n`,
+        );
+        await sleep(event.seconds * 1000);
+        break;
       case 'stuck':
         stuck.push(event);
         process.stderr.write(`${paint.red('✗')} could not be taken back: ${visible(title(event.step))}: ${visible(said(event.error))}\n`);
@@ -223,7 +236,11 @@ const carryOut = async (
     process.stderr.write(visible(manual(stuck, plan, session, keyring)));
     return { is: 'stuck', why: said(failure) };
   }
-  process.stderr.write('everything is as it was\n');
+  process.stderr.write(
+    reverting
+      ? 'everything is as it was, but for what the host took back by itself: see what `fabric doctor` says\n'
+      : 'everything is as it was\n',
+  );
   return { is: failure instanceof Interrupted ? 'interrupted' : 'taken back', why: said(failure) };
 };
 
@@ -258,7 +275,7 @@ const gate = async (
       const lines = answer && 'out' in answer ? answer.out.split('\n').filter(Boolean) : [];
       throw new Shut(missing, step.log ?? '', lines);
     }
-    await new Promise((resolve) => setTimeout(resolve, 500));
+    await sleep(500);
   }
 };
 
@@ -267,6 +284,16 @@ const shutText = ({ results, unit, log }: Shut, { now }: Session, paint: ReturnT
     humanReport({ at: now(), results }, paint, false),
     ...(log.length === 0 ? [] : [`last lines of ${visible(unit)}:`, ...log.map((line) => paint.dim(`  ${visible(line)}`)), '']),
   ].join('\n');
+
+/** Over a connection of its own. */
+const anew = async (host: Host, use: (connector: Connector) => Promise<void>): Promise<void> => {
+  const connector = await connect(host);
+  try {
+    await use(connector);
+  } finally {
+    await connector.close();
+  }
+};
 
 /** What a person has to do where taking back failed. Secrets stand by name. */
 const manual = (stuck: readonly Extract<Event, { readonly type: 'stuck' }>[], plan: Plan, session: Session, keyring: Keyring): string => {

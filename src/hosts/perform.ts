@@ -158,14 +158,37 @@ const undoFile = (step: FileStep, run: string, n: number): string =>
 /** The script of a step, or of its taking back. A gate has none: it is a question, not a change. */
 export const scriptOf = (
   step: Exclude<Step, { readonly do: 'gate' }>,
-  way: 'do' | 'undo',
+  way: 'do' | 'confirm' | 'undo',
   run: string,
   n: number,
   keyring: Keyring,
 ): string => {
   if (step.do !== 'run') return way === 'do' ? doFile(step, run, n, keyring) : undoFile(step, run, n);
   const preamble = 'set -eu; umask 077; LC_ALL=C; export LC_ALL';
-  if (way === 'do' || step.undo === 'again') return `${preamble}\n${step.script}`;
-  if (typeof step.undo === 'string') throw new Error(`bug: "${step.title}" cannot be taken back`);
-  return `${preamble}\n${step.undo.script}`;
+  const { undo } = step;
+  if (typeof undo === 'string') {
+    if (way === 'do' || undo === 'again') return `${preamble}\n${step.script}`;
+    throw new Error(`bug: "${step.title}" cannot be taken back`);
+  }
+  const back = `${preamble}\n${undo.script}`;
+  if (undo.armedFor === undefined) return way === 'do' ? `${preamble}\n${step.script}` : back;
+  const timer = `fabric-undo-${run}-${n}`;
+  switch (way) {
+    case 'do':
+      return [
+        preamble,
+        `systemd-run --quiet --collect --unit=${timer} --on-active=${undo.armedFor} --timer-property=AccuracySec=1s /bin/sh -c ${quote(back)}`,
+        step.script,
+      ].join('\n');
+    case 'confirm':
+      return [
+        preamble,
+        `systemctl is-active -q ${timer}.timer || { echo 'too late: the host has taken it back by itself' >&2; exit 75; }`,
+        `systemctl stop ${timer}.timer`,
+      ].join('\n');
+    case 'undo':
+      return `systemctl stop ${timer}.timer 2>/dev/null || true\n${back}`;
+    default:
+      return way satisfies never;
+  }
 };

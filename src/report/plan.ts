@@ -57,7 +57,12 @@ const body = (step: Step, paint: ChalkInstance, verbose: boolean): readonly stri
     case 'splice':
       return diff(paint, step.was.text, step.now);
     case 'run':
-      return verbose ? step.script.split('\n').map((line) => paint.dim(visible(`$ ${line}`))) : [];
+      return [
+        ...(typeof step.undo === 'object' && step.undo.armedFor !== undefined
+          ? [paint.dim(`the host takes this back by itself after ${step.undo.armedFor} s, unless a new connection comes through by then`)]
+          : []),
+        ...(verbose ? step.script.split('\n').map((line) => paint.dim(visible(`$ ${line}`))) : []),
+      ];
     case 'gate':
       return [
         ...(verbose ? step.must.map(({ id, atWorst }) => paint.dim(`${id}${atWorst === 'warn' ? ' (may warn)' : ''}`)) : []),

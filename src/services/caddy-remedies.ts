@@ -119,7 +119,7 @@ WantedBy=multi-user.target
       host,
       title: `except ${exceptions.map(({ network, subnet }) => `${network} to ${subnet}`).join(', ')} from masquerading, now and after a restart`,
       script: `systemctl daemon-reload\nsystemctl enable --quiet ${EXCEPTION}\nsystemctl restart ${EXCEPTION}\n${forget(port)}`,
-      undo: { script: `systemctl disable --quiet --now ${EXCEPTION}\n${forget(port)}` },
+      undo: { script: `systemctl disable --quiet --now ${EXCEPTION}\n${forget(port)}`, armedFor: 60 },
     },
   ];
 };
