@@ -57,9 +57,16 @@ const mend = async (session: Session, names: readonly string[], options: FixOpti
   const purpose = { verb: 'fix this', checks: book.checks, keepsReplaced: true };
   const outcome: Outcome = plan.length === 0 ? { is: 'nothing' } : await change(session, plan, deployment.keyring, options, purpose);
   if (outcome.is === 'done') remember(session, plan);
-  if (options.format === 'json') process.stdout.write(`${JSON.stringify(fixJson(plan, outcome, mended, found), null, 2)}\n`);
-  else process.stdout.write(`${left(found)}${idle.map((id) => `by hand  ${visible(id)}: a deployment would change nothing\n`).join('')}`);
-  const rest = found.byHand.length + idle.length;
+  // What another finding's steps have mended is not left to a person.
+  const gone = outcome.is === 'done' ? await mendedToo(session, found, keyring, book) : [];
+  const leftOver: Remedy = { ...found, byHand: found.byHand.filter(({ result }) => !gone.includes(result.id)) };
+  if (options.format === 'json')
+    process.stdout.write(`${JSON.stringify(fixJson(plan, outcome, [...mended, ...gone], leftOver), null, 2)}\n`);
+  else
+    process.stdout.write(
+      `${gone.map((id) => `mended   ${visible(id)} too\n`).join('')}${left(leftOver)}${idle.map((id) => `by hand  ${visible(id)}: a deployment would change nothing\n`).join('')}`,
+    );
+  const rest = leftOver.byHand.length + idle.length;
   if (options.format === 'human') {
     process.stdout.write(aside(before, chosen, options.all));
     if (plan.length === 0 && rest === 0 && unknown.length === 0) process.stdout.write('nothing to fix\n');
@@ -69,6 +76,20 @@ const mend = async (session: Session, names: readonly string[], options: FixOpti
   const code = outcomeCode(outcome, options);
   if (code !== 0) return code;
   return rest > 0 && !options.dryRun ? 1 : exitCode({ at: before.at, results: unknown }, 'fail');
+};
+
+/** Of those without a fix of their own, what passes now. */
+const mendedToo = async (session: Session, { byHand }: Remedy, keyring: Keyring, { checks }: Book): Promise<readonly ResultId[]> => {
+  if (byHand.length === 0) return [];
+  const before = new Set(byHand.map(({ result }) => result.id));
+  const { results } = await ask(
+    session,
+    asDeclared,
+    keyring,
+    '',
+    checks.filter((check) => byHand.some(({ result }) => result.check === check)),
+  );
+  return results.filter(({ id, status }) => before.has(id) && status === 'pass').map(({ id }) => id);
 };
 
 /** Chosen, and neither mended nor left by hand: an echo, or a risk that somebody accepted. */
