@@ -301,8 +301,12 @@ describe('after fix, the VPN is in and strangers are out', () => {
   ];
   test.each(FIXED)('$what', async ({ state, families, warns = [], by = it, ...cells }) => {
     await by.state(state);
-    const { out, err } = await it.fabric(by.yaml(families), ['fix', 'REX-34', '--yes']);
+    const { code, out, err } = await it.fabric(by.yaml(families), ['fix', 'REX-34', '--yes']);
     expect(err, out).toMatch(/✓ gate: .*hold/);
+    // What is left by hand is docker-proxy alone: who is kept out now had no fix of its own.
+    expect([code, [...out.matchAll(/^by hand {2}(\S+)@/gm)].map(([, id]) => id)]).toEqual(
+      warns.length === 0 ? [0, []] : [1, warns.map((id) => `caddy/${id}`)],
+    );
     expect(await measured(by)).toEqual({ vpn: cells.vpn, public: cells.public });
     // And stays so when tailscaled puts its jumps on top again, and Docker its rules.
     await by.host(`tailscale_again ${state === 'tailscale-snat-legacy' ? 'legacy' : 'nft'}; systemctl restart docker; answers`);
