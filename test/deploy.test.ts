@@ -186,6 +186,22 @@ test.each<[string, Said, readonly string[]]>([
   });
 });
 
+test('lines of somebody else’s file are shown by their numbers, and nothing that stands around them: it may not have been heard', () => {
+  const was = { sha256: '0', text: 'a\n\n\n@b not client_ip 1.0.0.0/8 2.0.0.0/8\n\nz' };
+  const plan: Plan = [{ do: 'splice', host: 'akira', path: '/c', was, now: was.text.replace(' 2.0.0.0/8', '').replace('z', 'y\nz') }];
+  expect(humanPlan(plan, new Chalk({ level: 0 }), false)).toBe(
+    [
+      '1  edit /c',
+      '     line 4',
+      '     -@b not client_ip 1.0.0.0/8 2.0.0.0/8',
+      '     +@b not client_ip 1.0.0.0/8',
+      '     line 6',
+      '     +y',
+      '',
+    ].join('\n'),
+  );
+});
+
 test('only the set that lacks the rule is changed, and without a reload', () => {
   const [step] = planned(own({ 'firewall/runtime': ok(ZONES('')) }));
   expect(step?.do === 'run' && step.script.split('\n')[0]).toBe(`firewall-cmd --zone=public --add-rich-rule='${RULE.trim()}'`);

@@ -16,6 +16,13 @@ const diff = (paint: ChalkInstance, was: string, now: string): readonly string[]
   ]);
 };
 
+/** The lines that change, by their numbers. What stands around them may not have been heard. */
+const replaced = (paint: ChalkInstance, was: string, now: string): readonly string[] =>
+  structuredPatch('', '', was, now, '', '', { context: 0 }).hunks.flatMap(({ oldStart, lines }) => [
+    paint.dim(`line ${oldStart}`),
+    ...lines.filter((line) => !line.startsWith('\\')).map((line) => (line.startsWith('+') ? paint.green : paint.red)(visible(line))),
+  ]);
+
 const changed = (was: FileState | null, now: { readonly mode: string; readonly owner: string }): string =>
   was === null
     ? `new, ${now.mode} ${now.owner}`
@@ -55,7 +62,7 @@ const body = (step: Step, paint: ChalkInstance, verbose: boolean): readonly stri
         return was === 'absent' ? paint.green(`+ ${visible(sealed(now))}`) : paint.yellow(`~ ${visible(sealed(now))}  (another value now)`);
       });
     case 'splice':
-      return diff(paint, step.was.text, step.now);
+      return replaced(paint, step.was.text, step.now);
     case 'run':
       return [
         ...(typeof step.undo === 'object' && step.undo.armedFor !== undefined
