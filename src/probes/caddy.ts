@@ -2,6 +2,7 @@ import { type Answer, type Probe, type Script, succeeded, Unreadable } from '../
 import type { Address, Caddy } from '../fabric.ts';
 import { type Server, serversOf } from '../services/caddy.ts';
 import { findCaddy } from '../services/caddy-shell.ts';
+import { bracket } from '../services/litellm.ts';
 import type { Instance, Leg, Net, Published, Socket } from '../services/masking.ts';
 import { parseRules, type Ruleset } from '../services/netfilter.ts';
 import { networkOf } from '../services/network.ts';
@@ -93,7 +94,7 @@ export interface Config {
  */
 export const config = (caddy: Caddy): Probe<Config | null> => {
   const { address, port } = caddy.admin;
-  const url = `http://${address.includes(':') ? `[${address}]` : address}:${port}/config/`;
+  const url = `http://${bracket(address)}:${port}/config/`;
   return ask(
     caddy,
     'config',

@@ -1,5 +1,6 @@
 import { type Probe, succeeded, Unreadable, type Vantage } from '../evidence.ts';
 import type { Address } from '../fabric.ts';
+import { bracket } from '../services/litellm.ts';
 import { quote } from '../shell.ts';
 
 /** What answers TLS at an address under a name. `null`: nothing does, on port 443. */
@@ -11,7 +12,7 @@ export interface Met {
 }
 
 const curlAt = (name: string, address: Address): string =>
-  `-m 8 --noproxy '*' --resolve ${quote(`${name}:443:${address.includes(':') ? `[${address}]` : address}`)} -o /dev/null ${quote(`https://${name}/`)}`;
+  `-m 8 --noproxy '*' --resolve ${quote(`${name}:443:${bracket(address)}`)} -o /dev/null ${quote(`https://${name}/`)}`;
 export const meetCommand = (name: string, address: Address): string => `curl -qsSI ${curlAt(name, address)}`;
 
 /**

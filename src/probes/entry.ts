@@ -1,5 +1,6 @@
 import { type Answer, type Probe, Unreadable, type Vantage } from '../evidence.ts';
 import type { Address, Site } from '../fabric.ts';
+import { bracket } from '../services/litellm.ts';
 import { quote } from '../shell.ts';
 
 export const PROTOCOLS = ['h1', 'h2', 'h3'] as const;
@@ -31,7 +32,7 @@ export const siteUrl = ({ name, path }: Site, port: number): string => `https://
 
 /** The command that tries, for people. The certificate is not believed or doubted here: it is looked at apart. */
 export const entryCommand = (site: Site, address: Address, port: number, protocol: Protocol): string =>
-  `curl -qsSk --noproxy '*' ${FLAGS[protocol]} -m 6 --resolve ${quote(`${site.name}:${port}:${address.includes(':') ? `[${address}]` : address}`)}`;
+  `curl -qsSk --noproxy '*' ${FLAGS[protocol]} -m 6 --resolve ${quote(`${site.name}:${port}:${bracket(address)}`)}`;
 
 /**
  * A site asked by an address, with its name as SNI and Host. Of the answer's text only whether it holds the marker leaves the host.

@@ -12,6 +12,12 @@ export interface EnvState {
   readonly values: ReadonlyMap<SecretName, string>;
 }
 
+/** Shell: of the line in $line, whose name is $n, the name and its value's fingerprint under $key. */
+const FINGERPRINT =
+  '  v=${line#*=}; if [ -z "$v" ]; then echo "$n empty"; else h=$(printf %s "$key$v" | sha256sum) || exit; echo "$n ${h%% *}"; fi';
+const fingerprints = (lines: readonly string[]): ReadonlyMap<SecretName, string> =>
+  new Map(lines.map((line) => [line.split(' ')[0] ?? '', line.split(' ')[1] ?? '']));
+
 /**
  * Names and fingerprints, so that no value leaves the host. Later lines win, as podman and docker read it. `null`: not there.
  *
@@ -32,7 +38,7 @@ export const envFile = (at: HostName, path: string): Probe<EnvState | null> => (
       `f=${quote(path)}; [ -e "$f" ] || { echo absent; exit; }; stat -c '%a %U:%G' "$f" || exit`,
       'while IFS= read -r line || [ -n "$line" ]; do',
       '  n=${line%%=*}; case $line in *=*) ;; *) continue;; esac; case $n in *[!A-Za-z0-9_]*|"") continue;; esac',
-      '  v=${line#*=}; if [ -z "$v" ]; then echo "$n empty"; else h=$(printf %s "$key$v" | sha256sum) || exit; echo "$n ${h%% *}"; fi',
+      FINGERPRINT,
       'done <"$f"',
     ].join('\n'),
   },
@@ -40,7 +46,7 @@ export const envFile = (at: HostName, path: string): Probe<EnvState | null> => (
     const [head = '', ...lines] = succeeded(answer).split('\n').filter(Boolean);
     if (head === 'absent') return null;
     const [mode = '', owner = ''] = head.split(' ');
-    return { mode, owner, values: new Map(lines.map((line) => [line.split(' ')[0] ?? '', line.split(' ')[1] ?? ''])) };
+    return { mode, owner, values: fingerprints(lines) };
   },
 });
 
@@ -67,7 +73,7 @@ export const processEnv = (at: HostName, path: string, names: readonly SecretNam
       `echo running; names=" $(sed -n 's/^\\([A-Za-z_][A-Za-z0-9_]*\\)=.*/\\1/p' ${quote(path)} 2>/dev/null | tr '\\n' ' ') ${names.join(' ')} "`,
       `tr '\\0' '\\n' <"/proc/$p/environ" | while IFS= read -r line; do`,
       '  n=${line%%=*}; case $names in *" $n "*) ;; *) continue;; esac',
-      '  v=${line#*=}; if [ -z "$v" ]; then echo "$n empty"; else h=$(printf %s "$key$v" | sha256sum) || exit; echo "$n ${h%% *}"; fi',
+      FINGERPRINT,
       'done',
     ].join('\n'),
   },
@@ -75,7 +81,7 @@ export const processEnv = (at: HostName, path: string, names: readonly SecretNam
     const [head = '', ...lines] = succeeded(answer).split('\n').filter(Boolean);
     if (head === 'absent') return null;
     if (head === 'hidden') throw new Unreadable('LiteLLM’s process shows no environment');
-    return new Map(lines.map((line) => [line.split(' ')[0] ?? '', line.split(' ')[1] ?? '']));
+    return fingerprints(lines);
   },
 });
 
