@@ -70,8 +70,8 @@ test('the wide way, and the words with which each is chosen', () => {
   expect(planned(UNIT, found(now), 'override')).toEqual([]);
   expect(planned(UNIT, found(now), 'split')).toEqual([]); // asked for already, whatever the way
   const said = (way: Way): readonly string[] => consequences(dns, state(was), way).map((line) => line.replace(/:.*/, ''));
-  expect(said('split')).toEqual(['split', '--remedy override']);
-  expect(said('override')).toEqual(['override', '--remedy split']);
+  expect(said('split')).toEqual(['split', 'fabric deploy dns --remedy override']);
+  expect(said('override')).toEqual(['override', 'fabric deploy dns --remedy split']);
   expect(consequences(dns, state(now), 'split')).toEqual([]);
 });
 

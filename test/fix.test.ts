@@ -147,6 +147,9 @@ test('an echo goes with its cause: fix says which', async () => {
     code: 0,
     out: 'follows  litellm/liveliness@akira: from litellm/unit-active@akira alone: fabric fix litellm/unit-active@akira\nnothing to fix',
   });
+  // Of what is done, or left to a person, it was said already what becomes of it.
+  const both = await fabric('fix', 'litellm/liveliness', 'litellm/unit-active', '--dry-run');
+  expect(both.out).toMatch(/^follows {2}litellm\/liveliness@akira: from litellm\/unit-active@akira alone$/m);
   await root(`systemctl start litellm\n${UNTIL_ALIVE}`);
 });
 

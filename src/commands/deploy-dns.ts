@@ -1,6 +1,5 @@
 import { asDeclared } from '../check.ts';
 import { checks } from '../checks/index.ts';
-import { consequences } from '../deploy/dns.ts';
 import { examine, needsOf } from '../examine.ts';
 import { runKey } from '../secrets/fetch.ts';
 import type { Way } from '../services/headscale.ts';
@@ -20,14 +19,13 @@ export const deployDns = async (options: DeployDnsOptions): Promise<number> => {
   const session = open(options);
   const { fabric } = session;
   try {
-    const { dns, headscale } = namesOf(fabric);
+    const { headscale } = namesOf(fabric);
     const keyring = await withBecome(runKey(), options);
     const relevant = checks.filter(({ id }) => id.startsWith('dns/'));
     const asking = progress('asking where the names lead');
     const evidence = await session.ask(needsOf(fabric, relevant, asDeclared), keyring).finally(() => asking.end());
     const before = examine(fabric, relevant, evidence, asDeclared, session.now());
-    const { plan, config } = await planNames(session, keyring, options.remedy, before);
-    const said = consequences(dns, config, options.remedy);
+    const { plan, said } = await planNames(session, keyring, options.remedy, before);
     if (options.format === 'human' && plan.length > 0) process.stdout.write(said.map((line) => `${visible(line)}\n`).join(''));
     const outcome = await change(session, plan, keyring, options, {
       verb: 'deploy the names',

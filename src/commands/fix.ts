@@ -48,12 +48,13 @@ const mend = async (session: Session, names: readonly string[], options: FixOpti
   const unknown = before.results.filter((result) => result.status === 'unknown' && chosen(result));
   const deployment = found.deploy.length > 0 ? await deploymentOf(session, options, book) : { plan: [], keyring };
   // The narrower way; `fabric deploy dns --remedy override` is the other.
-  const dns = found.deployDns.length > 0 ? (await planNames(session, keyring, 'split', before)).plan : [];
+  const { plan: dns, said } = found.deployDns.length > 0 ? await planNames(session, keyring, 'split', before) : { plan: [], said: [] };
   const steps: Plan = [...deployment.plan, ...dns.filter((step) => step.do !== 'gate'), ...found.steps];
   /** A deployment was asked for, and has nothing to change. */
   const idle = [...(deployment.plan.length === 0 ? found.deploy : []), ...(dns.length === 0 ? found.deployDns : [])];
   const mended = found.mended.filter((id) => !idle.includes(id));
   const plan: Plan = steps.length === 0 ? [] : [...steps, gate(steps, before, mended)];
+  if (options.format === 'human' && dns.length > 0) process.stdout.write(said.map((line) => `${visible(line)}\n`).join(''));
   const purpose = { verb: 'fix this', checks: book.checks, keepsReplaced: true };
   const outcome: Outcome = plan.length === 0 ? { is: 'nothing' } : await change(session, plan, deployment.keyring, options, purpose);
   if (outcome.is === 'done') remember(session, plan);
@@ -68,7 +69,7 @@ const mend = async (session: Session, names: readonly string[], options: FixOpti
     );
   const rest = leftOver.byHand.length + idle.length;
   if (options.format === 'human') {
-    process.stdout.write(aside(before, chosen, options.all));
+    process.stdout.write(aside(before, chosen, [...mended, ...leftOver.byHand.map(({ result }) => result.id), ...idle], options.all));
     if (plan.length === 0 && rest === 0 && unknown.length === 0) process.stdout.write('nothing to fix\n');
   }
   // What could not be asked is not healthy: said, and told by the exit code.
@@ -92,13 +93,13 @@ const mendedToo = async (session: Session, { byHand }: Remedy, keyring: Keyring,
   return results.filter(({ id, status }) => before.has(id) && status === 'pass').map(({ id }) => id);
 };
 
-/** Chosen, and neither mended nor left by hand: an echo, or a risk that somebody accepted. */
-const aside = ({ results }: Report, chosen: (result: Result) => boolean, all: boolean): string =>
+/** Chosen, and neither mended nor left by hand: an echo, or a risk that somebody accepted. `named`: those of which it was said what becomes of them. */
+const aside = ({ results }: Report, chosen: (result: Result) => boolean, named: readonly ResultId[], all: boolean): string =>
   results
     .filter((result) => !all && chosen(result))
     .map((result) => {
       if (result.status === 'blocked')
-        return `follows  ${visible(result.id)}: from ${visible(result.by)} alone: fabric fix ${quote(result.by)}\n`;
+        return `follows  ${visible(result.id)}: from ${visible(result.by)} alone${named.includes(result.by) ? '' : `: fabric fix ${quote(result.by)}`}\n`;
       return result.status === 'accepted' ? `accepted ${visible(result.id)}: until ${result.until}: ${visible(result.reason)}\n` : '';
     })
     .join('');

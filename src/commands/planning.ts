@@ -1,5 +1,5 @@
 import { asDeclared, type Check, type Report } from '../check.ts';
-import { dnsPlan, type Found, recordsFile } from '../deploy/dns.ts';
+import { consequences, dnsPlan, recordsFile } from '../deploy/dns.ts';
 import { needs as deployNeeds } from '../deploy/needs.ts';
 import { plan as deployPlan } from '../deploy/plan.ts';
 import { obstacles } from '../deploy/preconditions.ts';
@@ -55,14 +55,17 @@ export const namesOf = ({ file: path, dns }: Fabric): { readonly dns: Dns; reado
   return { dns, headscale: dns.headscale };
 };
 
-/** Asks Headscale's host, and plans from its answers. Throws a Refusal where its files are not what they should be. */
+/**
+ * Asks Headscale's host, and plans from its answers. `said`: what that does to all that clients look up besides. Throws a Refusal where
+ * its files are not what they should be.
+ */
 export const planNames = async (
   session: Session,
   keyring: Keyring,
   way: Way,
   /** How the checks of DNS found everything. */
   before: Report,
-): Promise<{ readonly plan: Plan; readonly config: Found['config'] }> => {
+): Promise<{ readonly plan: Plan; readonly said: readonly string[] }> => {
   const { dns, headscale } = namesOf(session.fabric);
   const { host, run } = headscale;
   const asking = progress(`asking ${host}`);
@@ -82,7 +85,7 @@ export const planNames = async (
     const plan = dnsPlan(dns, headscale, { ...found, records: state }, way, before);
     if ('why' in plan)
       throw new Refusal(`nothing was changed: ${visible(plan.why)}`, { next: ['mend that by hand, and run the same command again'] });
-    return { plan, config: found.config };
+    return { plan, said: consequences(dns, found.config, way) };
   } finally {
     asking.end();
   }

@@ -199,6 +199,8 @@ export const consequences = (dns: Dns, config: FileState | null, way: Way): read
   if (open.length === 0) return [];
   const split = `split: clients ask the tailnet for ${open.join(', ')} and for what is below, which does not exist for them without a record; all else stays with the resolver that they have`;
   const override = `override: clients ask the tailnet for every name, which passes them on to ${globals(names)}; their own resolver, and the names that it alone knows, are not asked any more`;
-  return way === 'split' ? [`${split}.`, `--remedy ${override}.`] : [`${override}.`, `--remedy ${split}.`];
+  return way === 'split'
+    ? [`${split}.`, `fabric deploy dns --remedy ${override}.`]
+    : [`${override}.`, `fabric deploy dns --remedy ${split}.`];
 };
 const globals = ({ global }: Names): string => (global.length === 0 ? 'nameservers.global, of which there is none' : global.join(', '));
