@@ -121,6 +121,7 @@ test('red, the plan, deployed, green, nothing to change: with Node and POSIX alo
     /deployed on akira: release 1$/m,
     /^\d+ pass$/m,
     /nothing to change$/m,
+    /^✓ gate: dns\/covered@mayi\.example\.net holds/m,
   ])
     expect(printed).toMatch(said);
   expect(printed).not.toMatch(/illegal option|command not found|sk-demo/);

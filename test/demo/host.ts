@@ -32,6 +32,7 @@ const FILES: Readonly<Record<string, string>> = {
   'etc/systemd/system/firewalld.service': '[Service]\nExecStart=/usr/sbin/firewalld\n',
   'etc/containers/systemd/users/.keep': '',
   'run/.keep': '',
+  'usr/bin/.keep': '',
   'usr/local/bin/.keep': '',
   'var/spool/.keep': '',
   'var/lib/.keep': '',

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { type Host, startHost } from './host.ts';
 import { n8nRunbook, UNTIL_N8N, VISIT } from './n8n.ts';
 import { poller, runbook, UNTIL_ALIVE } from './runbook.ts';
-import { headscaleRunbook, NO_REX_33, REX_33 } from './tailnet.ts';
+import { headscaleRunbook, REX_33 } from './tailnet.ts';
 
 const FABRIC = join(import.meta.dirname, '../../bin/fabric.js');
 const KEY = `sk-demo-${randomBytes(12).toString('hex')}`;
@@ -58,11 +58,11 @@ const expected = (holds: boolean, what: string): void => {
   if (!holds) throw new Unexpected(what);
 };
 
-/** Shows a command, runs it, and prints what it says: all, or what `shown` picks. */
+/** Shows a command, runs it, and prints what it says: all of it as it comes, or in the end what `shown` picks. */
 const fabric = async (
   folder: string,
   args: readonly string[],
-  shown = (out: string): string => out,
+  shown?: (out: string) => string,
 ): Promise<{ readonly code: number; readonly out: string }> => {
   say(`\n${bold(`$ fabric ${args.map((arg) => (/\s/.test(arg) ? `'${arg}'` : arg)).join(' ')}`)}`);
   const child = spawn(process.execPath, [FABRIC, ...args], {
@@ -84,6 +84,7 @@ const fabric = async (
   let out = '';
   child.stdout.setEncoding('utf8').on('data', (chunk) => {
     out += chunk;
+    if (shown === undefined) process.stdout.write(chunk);
   });
   const code = await new Promise<number>((resolve, reject) => {
     child.on('error', reject);
@@ -91,7 +92,7 @@ const fabric = async (
   });
   end = () => {};
   await unlessInterrupted();
-  process.stdout.write(shown(out));
+  if (shown !== undefined) process.stdout.write(shown(out));
   if (code !== 0) say(`(exit ${code})`);
   return { code, out: out.replace(/\u001b\[\d*m/g, '') };
 };
@@ -257,7 +258,12 @@ const demo = async (): Promise<void> => {
   const astray = await fabric(folder, ['doctor', 'dns']);
   expected(astray.code === 1 && red(astray.out) === 'dns/covered', 'red for dns/covered');
   expected(/✖ applications on akira +203\.0\.113\.14 {2}← diverges here first/.test(astray.out), 'the layer that diverges');
-  await asRoot(NO_REX_33, 'the split route to be back');
+  const routed = await fabric(folder, ['fix', 'REX-33', '--yes']);
+  expected(
+    /^split: clients ask the tailnet for mayi\.example\.net[\s\S]*^fabric deploy dns --remedy override: /m.test(routed.out),
+    'both ways',
+  );
+  expected(routed.code === 0 && routed.out.includes('"mayi.example.net": []'), 'a route for that name');
   const found = await fabric(folder, ['doctor', 'dns', 'mayi.example.net']);
   expected(found.code === 0, 'the name where it belongs');
 

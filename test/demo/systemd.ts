@@ -48,8 +48,10 @@ const pauseOf = (text: string): number => Number(values(text, 'RestartSec')[0] ?
 /** Properties that some units have. */
 const OF_SOME = ['Unit', 'TimersMonotonic', 'TimersCalendar', 'ExecStart'];
 /** Its paths as this machine has them: scripts look there. What is printed in the end has the host's own again. */
-const execution = (root: string, command: string): string =>
-  `{ path=${command.split(' ')[0]} ; argv[]=${command.replaceAll(/(?<=^| )\/(?=usr\/|opt\/|etc\/)/g, `${root}/`)} ; ignore_errors=no ; start_time=[n/a] ; stop_time=[n/a] ; pid=0 ; code=(null) ; status=0/0 }`;
+const execution = (root: string, command: string): string => {
+  const there = command.replaceAll(/(?<=^| )\/(?=usr\/|opt\/|etc\/)/g, `${root}/`);
+  return `{ path=${there.split(' ')[0]} ; argv[]=${there} ; ignore_errors=no ; start_time=[n/a] ; stop_time=[n/a] ; pid=0 ; code=(null) ; status=0/0 }`;
+};
 const timed = (name: string, text: string): Readonly<Record<string, string>> => {
   const each = ['OnUnitInactive', 'OnUnitActive', 'OnBoot', 'OnActive'].flatMap((key) =>
     values(text, `${key}Sec`).map((value) => `{ ${key}USec=${value} ; next_elapse=1h }`),
@@ -229,6 +231,7 @@ export const systemd = (root: string, podman: Podman, play: Player): Systemd => 
       NRestarts: String(unit.restarts),
       LoadState: found === undefined ? 'not-found' : 'loaded',
       ActiveState: unit.active,
+      User: values(found?.text ?? '', 'User').at(-1) ?? '',
       SubState: unit.sub,
       FragmentPath: found?.fragment ?? '',
       UnitFileState: found === undefined ? '' : found.generated ? 'generated' : existsSync(linkOf(name)) ? 'enabled' : 'disabled',

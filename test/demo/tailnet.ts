@@ -24,13 +24,12 @@ dns:
   extra_records:
     - { name: mayi.example.net, type: A, value: 100.64.0.14 }
 E
+printf '#!/bin/sh\\nexec headscale "$@"\\n' >/usr/bin/headscale; chmod 755 /usr/bin/headscale
 printf '[Service]\\nExecStart=/usr/bin/headscale serve\\n' >/etc/systemd/system/headscale.service
 systemctl daemon-reload; systemctl start headscale`;
 /** Somebody tidies it up. */
 export const REX_33 =
   "sed -i.bak '/REX-33/d' /etc/headscale/config.yaml; rm -f /etc/headscale/config.yaml.bak; systemctl restart headscale";
-export const NO_REX_33 =
-  "sed -i.bak 's/^    split:/    split:\\n      mayi.example.net: []/' /etc/headscale/config.yaml; rm -f /etc/headscale/config.yaml.bak; systemctl restart headscale";
 
 export interface Tailnet {
   readonly commands: Commands;
@@ -99,9 +98,18 @@ export const simulatedTailnet = (root: string, names: Map<string, string>): Tail
     }
   };
 
+  const headscale = (call: Call): Said => {
+    const [verb, option, path = ''] = call.args;
+    if (call.args.join(' ') === 'users list') return loaded === null ? { code: 1, err: 'Cannot get users: connection refused\n' } : {};
+    if (verb !== 'configtest' || option !== '-c') return unknownUse('headscale', call);
+    const read = readNames(readFileSync(path, 'utf8'));
+    return 'why' in read ? { code: 1, err: `${read.why}\n` } : {};
+  };
+
   return {
     commands: new Map<string, (call: Call) => Said>([
       ['dig', dig],
+      ['headscale', headscale],
       ['tailscale', tailscale],
     ]),
     start: () => {
