@@ -31,8 +31,8 @@ export type Native = DnsQuestion | QuicQuestion | Http3Question | StoreQuestion;
 export interface DnsQuestion {
   readonly at: 'here';
   readonly via: 'dns';
-  /** `os`: the first of this machine's own resolvers that answers. */
-  readonly server: Address | 'os';
+  /** `os`: the first of this machine's own resolvers that answers. `each`: all of them, each under a line `= ADDRESS`. */
+  readonly server: Address | 'os' | 'each';
   readonly name: string;
   readonly type: RecordType;
   readonly transport: 'udp' | 'tcp';

@@ -4,7 +4,7 @@ import { quote } from './shell.ts';
 
 /** A question of DNS as a person asks it, and as a machine that has no client of ours does. What ours prints is read alike. */
 export const digCommand = ({ server, name, type, transport }: Omit<DnsQuestion, 'at' | 'via'>): string =>
-  `dig +noquestion +noauthority +noadditional +tries=2 +time=2${transport === 'tcp' ? ' +tcp' : ''} ${server === 'os' ? '' : `@${server} `}${quote(name)} ${type}`;
+  `dig +noquestion +noauthority +noadditional +tries=2 +time=2${transport === 'tcp' ? ' +tcp' : ''} ${server === 'os' || server === 'each' ? '' : `@${server} `}${quote(name)} ${type}`;
 
 /** What a question asks, as a shell would. */
 export const questionText = (question: Question): string => {

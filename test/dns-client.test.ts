@@ -1,10 +1,12 @@
 // The DNS client: against servers of every kind, and against packets that no server should send.
 import { createSocket, type RemoteInfo } from 'node:dgram';
+import { getServers, setServers } from 'node:dns';
+import { syncBuiltinESMExports } from 'node:module';
 import { createServer, type Socket } from 'node:net';
 import { encode } from 'dns-packet';
 import { afterAll, describe, expect, test } from 'vitest';
 import { type Answer, type DnsQuestion, isLost, type Lost } from '../src/evidence.ts';
-import { digAt, readReply } from '../src/hosts/dns.ts';
+import { dig, digAt, readReply } from '../src/hosts/dns.ts';
 
 const NAME = 'mayi.example.net';
 const asked = (more: Partial<DnsQuestion> = {}): DnsQuestion => ({
@@ -161,6 +163,27 @@ describe('a server that answers', () => {
     });
     expect(lines(await digAt(asked({ seconds: 4 }), '127.0.0.1', port))).toHaveLength(3);
   });
+});
+
+test('each of this machine’s own resolvers, or the first that answers', async () => {
+  const mute = await udp(() => {});
+  const tells = await udp((query, reply) => reply(answered(query, OWN, [A])));
+  const was = getServers();
+  setServers([`127.0.0.1:${mute}`, `127.0.0.1:${tells}`]);
+  syncBuiltinESMExports();
+  try {
+    const each = lines(await dig(asked({ server: 'each' })));
+    expect(each.filter((line) => /^=|^;; no servers|100\.64/.test(line))).toEqual([
+      `= 127.0.0.1:${mute}`,
+      ';; no servers could be reached',
+      `= 127.0.0.1:${tells}`,
+      `${NAME}.\t600\tIN\tA\t100.64.0.14`,
+    ]);
+    expect(lines(await dig(asked({ server: 'os' }))).at(-1)).toBe(`${NAME}.\t600\tIN\tA\t100.64.0.14`);
+  } finally {
+    setServers(was);
+    syncBuiltinESMExports();
+  }
 });
 
 describe('a server that does not', () => {

@@ -4,7 +4,7 @@ import { facts, isLost, type Probe, succeeded } from '../src/evidence.ts';
 import { collect } from '../src/hosts/collect.ts';
 import { encodePowerShell, POWERSHELL, quotePowerShell } from '../src/powershell.ts';
 import { met } from '../src/probes/certificate.ts';
-import { dnsReply } from '../src/probes/dns.ts';
+import { dnsReply, resolversSay, saidBy } from '../src/probes/dns.ts';
 import { askedFor, inHostsFile, lookedUp, repeated, resolvers } from '../src/probes/resolver.ts';
 import { tailscaleDns } from '../src/probes/tailscale.ts';
 import { fabricOf, SAMPLE } from './sample.ts';
@@ -19,6 +19,7 @@ const asked = {
   found: lookedUp(at, NAME),
   hosts: inHostsFile(at, NAME),
   resolvers: resolvers(at),
+  each: resolversSay(at, NAME, 'A'),
   again: repeated(at, NAME),
   tailscale: tailscaleDns(at),
   tls: met(at, NAME, '100.64.0.14'),
@@ -40,6 +41,12 @@ const ANSWER = `#fabric-evidence/1 winbox 1771400000
 | system Windows
 | conf nameserver 192.168.1.1
 | nrpt .tail.example.net 100.100.100.100
+= resolvers-say/A/${NAME} 0
+| = 192.168.1.1
+| ;; ->>HEADER<<- opcode: QUERY, status: NOERROR, id: 0
+| ${NAME}. 600 IN A 203.0.113.14
+| = fec0:0:0:ffff::1
+| ;; no servers could be reached: timed out
 = repeated/${NAME} 0
 | absent
 = tailscale/dns 1
@@ -82,6 +89,10 @@ test('one exec, in PowerShell; its lines end as Windows ends them; what is asked
   expect([NAME, 'host.tail.example.net'].map((name) => askedFor(links ?? [], name).flatMap(({ servers }) => servers))).toEqual([
     ['192.168.1.1'],
     ['100.100.100.100'],
+  ]);
+  expect(know(asked.each).map(({ server, reply }) => `${server} ${saidBy(reply)}`)).toEqual([
+    '192.168.1.1 203.0.113.14',
+    'fec0:0:0:ffff::1 silence (timed out)',
   ]);
   expect(know(asked.tailscale)).toEqual({ is: 'no daemon' });
   expect(know(asked.tls)).toEqual({ against: expect.stringContaining('WRONG_PRINCIPAL'), names: [] });

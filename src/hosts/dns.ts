@@ -21,14 +21,21 @@ const STATUS = ['NOERROR', 'FORMERR', 'SERVFAIL', 'NXDOMAIN', 'NOTIMP', 'REFUSED
 
 /** What came of asking one server: its answer as text, or that it said nothing (exit 9, as dig has it). Lost: it said what is no answer. */
 export const dig = async (question: DnsQuestion): Promise<Answer | Lost> => {
-  if (question.server !== 'os') return digAt(question, question.server, PORT);
+  if (question.server !== 'os' && question.server !== 'each') return digAt(question, question.server, PORT);
   const servers = getServers();
   if (servers.length === 0) return { lost: 'unsupported', why: 'this machine has no resolver' };
+  const ask = (one: string): Promise<Answer | Lost> => {
+    const [, v6, v4, port] = /^(?:\[([^\]]+)\]|([^:]+))(?::(\d+))?$/.exec(one) ?? [];
+    return digAt(question, v6 ?? v4 ?? one, Number(port ?? PORT));
+  };
+  if (question.server === 'each') {
+    const said = await Promise.all(servers.slice(0, 6).map(async (one) => ({ one, answer: await ask(one) })));
+    return { code: 0, out: said.map(({ one, answer }) => `= ${one}\n${isLost(answer) ? answer.why : answer.out}`).join('\n'), err: '' };
+  }
   // As a resolver of libc's does: the next where one is silent.
   let last: Answer | Lost = { lost: 'unsupported', why: 'this machine has no resolver' };
   for (const one of servers.slice(0, 3)) {
-    const [, v6, v4, port] = /^(?:\[([^\]]+)\]|([^:]+))(?::(\d+))?$/.exec(one) ?? [];
-    last = await digAt(question, v6 ?? v4 ?? one, Number(port ?? PORT));
+    last = await ask(one);
     if (!isLost(last) && last.code === 0) return last;
   }
   return last;

@@ -1,4 +1,4 @@
-import { type DnsQuestion, type Probe, type RecordType, Unreadable, type Vantage } from '../evidence.ts';
+import { type Answer, type DnsQuestion, type Probe, type RecordType, succeeded, Unreadable, type Vantage } from '../evidence.ts';
 import type { Address } from '../fabric.ts';
 import { quotePowerShell } from '../powershell.ts';
 import { digCommand } from '../reproduce.ts';
@@ -49,31 +49,84 @@ export const dnsReply = (ask: Ask): Probe<Reply> => {
       at === 'here'
         ? { at, via: 'dns', server, name, type, transport }
         : { at, via: 'sh', script: askCommand(ask), powershell: resolveDnsName(ask) },
-    read: ({ code, out, err }) => {
-      if (code === 127) throw new Unreadable('dig is not installed there (Debian: bind9-dnsutils, Fedora: bind-utils)', 'unsupported');
-      const status = /->>HEADER<<-.*status: (\w+)/.exec(out)?.[1];
-      if (status === undefined) {
-        if (code !== 9 && !out.includes(';; no servers could be reached'))
-          throw new Unreadable(`dig ended with ${code}: ${(err || out).trim().split('\n')[0] ?? ''}`);
-        return {
-          is: 'silent',
-          why:
-            /(timed out|refused|unreachable|reset|denied|end of file)/
-              .exec(`${out}\n${err}`)?.[1]
-              ?.replace('refused', 'connection refused') ?? 'no answer',
-        };
-      }
-      return {
-        is: 'answer',
-        status,
-        aa: /^;; flags:/m.test(out) ? /^;; flags:[^;]* aa\b/m.test(out) : null,
-        records: [...out.matchAll(/^[^;\s]\S*\s+(\d+)\s+IN\s+(\S+)\s+(.+)$/gm)].map(([, ttl = '', kind = '', data = '']) => ({
-          ttl: Number(ttl),
-          type: kind,
-          data,
-        })),
-        milliseconds: numberOf(/^;; Query time: (\d+) msec/m.exec(out)?.[1]),
-      };
+    read: replyOf,
+  };
+};
+const NO_DIG = 'dig is not installed there (Debian: bind9-dnsutils, Fedora: bind-utils)';
+const replyOf = ({ code, out, err }: Answer): Reply => {
+  if (code === 127) throw new Unreadable(NO_DIG, 'unsupported');
+  const status = /->>HEADER<<-.*status: (\w+)/.exec(out)?.[1];
+  if (status === undefined) {
+    if (code !== 9 && !out.includes(';; no servers could be reached'))
+      throw new Unreadable(`dig ended with ${code}: ${(err || out).trim().split('\n')[0] ?? ''}`);
+    return {
+      is: 'silent',
+      why:
+        /(timed out|refused|unreachable|reset|denied|end of file)/.exec(`${out}\n${err}`)?.[1]?.replace('refused', 'connection refused') ??
+        'no answer',
+    };
+  }
+  return {
+    is: 'answer',
+    status,
+    aa: /^;; flags:/m.test(out) ? /^;; flags:[^;]* aa\b/m.test(out) : null,
+    records: [...out.matchAll(/^[^;\s]\S*\s+(\d+)\s+IN\s+(\S+)\s+(.+)$/gm)].map(([, ttl = '', kind = '', data = '']) => ({
+      ttl: Number(ttl),
+      type: kind,
+      data,
+    })),
+    milliseconds: numberOf(/^;; Query time: (\d+) msec/m.exec(out)?.[1]),
+  };
+};
+
+/** What one of a machine's resolvers says by itself. */
+export interface Resolved {
+  readonly server: Address;
+  readonly reply: Reply;
+}
+/** Of resolv.conf and of systemd-resolved's links, but for its own stub: whoever is asked through it is among the links. */
+const SERVERS = [
+  "sed -n 's/^nameserver[ \t]*\\([^ \t]*\\).*/\\1/p' /etc/resolv.conf 2>/dev/null",
+  `if command -v resolvectl >/dev/null && systemctl -q is-active systemd-resolved; then resolvectl dns | sed 's/^[^:]*: *//' | tr ' ' '\\n' | sed 's/#.*//'; fi`,
+].join('\n');
+/**
+ * Each of the machine's resolvers, asked by itself over UDP, all at once: the first six.
+ *
+ *   = 203.0.113.53
+ *   ;; ->>HEADER<<- opcode: QUERY, status: NOERROR, id: 4711
+ *   …
+ */
+export const resolversSay = (at: Vantage, name: string, type: RecordType): Probe<readonly Resolved[]> => {
+  const ask = { at, name, type, transport: 'udp' } as const;
+  return {
+    key: `resolvers-say/${type}/${name}`,
+    question: {
+      at,
+      via: 'sh',
+      seconds: 12,
+      ...(at === 'here' ? { otherwise: { at, via: 'dns' as const, server: 'each' as const, name, type, transport: 'udp' as const } } : {}),
+      powershell: [
+        'foreach ($s in @(Get-DnsClientServerAddress | ForEach-Object { $_.ServerAddresses } | Select-Object -Unique -First 6)) {',
+        `"= $s"; try { & {\n${resolveDnsName({ ...ask, server: 'each' })}\n} } catch { ';; no servers could be reached' } }`,
+      ].join('\n'),
+      script: [
+        'command -v dig >/dev/null || exit 127',
+        't=$(mktemp -d) || exit; trap \'rm -rf "$t"\' EXIT',
+        `{ ${SERVERS}\n} | awk '/^[0-9A-Za-z.:%_-]+$/ && !/^127\\.0\\.0\\.5[34]$/ && !seen[$0]++' | head -n 6 >"$t/all"`,
+        `while read -r s; do ${askCommand({ ...ask, server: 'each' })} "@$s" >"$t/$s" 2>&1 & done <"$t/all"; wait`,
+        'while read -r s; do echo "= $s"; cat "$t/$s"; done <"$t/all"',
+      ].join('\n'),
+    },
+    read: (answer) => {
+      if (answer.code === 127) throw new Unreadable(NO_DIG, 'unsupported');
+      return succeeded(answer)
+        .split(/^= /m)
+        .slice(1)
+        .map((part) => {
+          const [server = '', ...lines] = part.split('\n');
+          const out = lines.join('\n');
+          return { server: canonical(server.trim()), reply: replyOf({ code: 9, out, err: '' }) };
+        });
     },
   };
 };
@@ -82,7 +135,7 @@ export const dnsReply = (ask: Ask): Probe<Reply> => {
  * Windows: DNS_ERROR_RCODE_NAME_ERROR, …SERVER_FAILURE, …REFUSED, ERROR_TIMEOUT. Type 65 by its number, as older ones have no name for it.
  */
 const resolveDnsName = ({ server, name, type, transport }: Ask): string => {
-  const how = `-Name ${quotePowerShell(name)} -Type ${type === 'HTTPS' ? 65 : type} -DnsOnly -NoHostsFile${transport === 'tcp' ? ' -TcpOnly' : ''}${server === 'os' ? '' : ` -Server ${quotePowerShell(server)}`}`;
+  const how = `-Name ${quotePowerShell(name)} -Type ${type === 'HTTPS' ? 65 : type} -DnsOnly -NoHostsFile${transport === 'tcp' ? ' -TcpOnly' : ''}${server === 'os' ? '' : ` -Server ${server === 'each' ? '$s' : quotePowerShell(server)}`}`;
   return [
     "$status = 'NOERROR'; $found = @()",
     `try { $found = @(Resolve-DnsName ${how} -ErrorAction Stop) } catch {`,

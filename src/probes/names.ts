@@ -3,7 +3,7 @@
 import type { Finding } from '../check.ts';
 import { type Facts, isLost, type Lost, type Probe, type RecordType, type Vantage } from '../evidence.ts';
 import type { Address, DnsName, Fabric } from '../fabric.ts';
-import { type Ask, dnsReply, leadsTo, type Reply, TYPES } from './dns.ts';
+import { type Ask, dnsReply, leadsTo, type Reply, type Resolved, resolversSay, saidBy, TYPES } from './dns.ts';
 import { lookedUp } from './resolver.ts';
 
 /** One name, and one who must find it. */
@@ -45,9 +45,9 @@ export const explain = (
 };
 
 export const foundText = (found: readonly Address[]): string => (found.length === 0 ? 'no address' : found.join(', '));
-/** `mayi.example.net is 203.0.113.14 there` */
+/** `mayi.example.net is 203.0.113.14 for motoko` */
 export const astrayText = (astray: readonly Astray[]): string =>
-  astray.map(({ name, at, found }) => `${name.name} is ${foundText(found)} for ${at}`).join('; ');
+  astray.map(({ name, at, found }) => `${name.name} ${found.length === 0 ? 'has' : 'is'} ${foundText(found)} for ${at}`).join('; ');
 
 /** What the tailnet's resolver is asked for one name: every type, over both transports. */
 export const tailnetAsks = (
@@ -60,6 +60,10 @@ export const tailnetAsks = (
 /** That one question which stands for it. */
 export const tailnetA = (fabric: Fabric, { at, name }: Spot): Probe<Reply> =>
   dnsReply({ at, server: fabric.tailnet.resolver, name: name.name, type: typeOf(name), transport: 'udp' });
+/** What each of the machine's own resolvers says of it. */
+export const eachSays = ({ at, name }: Spot): Probe<readonly Resolved[]> => resolversSay(at, name.name, typeOf(name));
+/** `203.0.113.53 says 203.0.113.14, 9.9.9.9 silence (timed out)` */
+export const eachText = (all: readonly Resolved[]): string => all.map(({ server, reply }) => `${server} says ${saidBy(reply)}`).join(', ');
 /** The public view, from there. */
 export const publicAsk = (fabric: Fabric, at: Vantage, name: string, type: RecordType): Ask => ({
   at,

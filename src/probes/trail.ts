@@ -6,7 +6,7 @@ import type { Layer, Trail } from '../trail.ts';
 import { met } from './certificate.ts';
 import { leadsTo, type Reply, saidBy } from './dns.ts';
 import { type HeadscaleServer, headscaleServer } from './headscale-server.ts';
-import { foundText, isRight, publicA, type Spot, spots, strangers, tailnetAsks, typeOf } from './names.ts';
+import { eachSays, eachText, foundText, isRight, publicA, type Spot, spots, strangers, tailnetAsks, typeOf } from './names.ts';
 import { lookedUp } from './resolver.ts';
 import { tailscaleDns } from './tailscale.ts';
 
@@ -24,6 +24,7 @@ export const trailNeeds = (fabric: Fabric): readonly Probe<unknown>[] => {
       tailscaleDns(spot.at),
       ...tailnetAsks(fabric, spot).map(({ probe }) => probe),
       lookedUp(spot.at, spot.name.name),
+      eachSays(spot),
       ...spot.name.inside.map((address) => met(spot.at, spot.name.name, address)),
       publicA(fabric, spot),
     ]),
@@ -125,12 +126,14 @@ const detail = (reply: Reply): string => {
   return ` (${[...(reply.aa === null ? [] : [reply.aa ? 'AA' : 'no AA']), ...(ttl === undefined ? [] : [`TTL ${ttl}`])].join(', ')})`;
 };
 
-const osLayer = ({ name, at }: Spot, facts: Facts): Layer => {
+const osLayer = (spot: Spot, facts: Facts): Layer => {
+  const { name, at } = spot;
   const who = `applications on ${at}`;
-  const found = facts.maybe(lookedUp(at, name.name));
-  return isLost(found)
-    ? unknown('operating system', who, found)
-    : layer(isRight(found, name) ? 'right' : 'wrong', 'operating system', who, foundText(found));
+  const [found, each] = [facts.maybe(lookedUp(at, name.name)), facts.maybe(eachSays(spot))];
+  if (isLost(found)) return unknown('operating system', who, found);
+  if (isRight(found, name)) return layer('right', 'operating system', who, foundText(found));
+  const said = isLost(each) || each.length === 0 ? '' : ` (${eachText(each)})`;
+  return layer('wrong', 'operating system', who, `${foundText(found)}${said}`);
 };
 
 const applicationLayer = ({ name, at }: Spot, address: string, facts: Facts): Layer => {

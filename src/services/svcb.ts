@@ -68,9 +68,11 @@ export const decodeSvcb = (bytes: Buffer): Svcb | null => {
 
 const v6 = (bytes: Buffer): string => canonical(Array.from({ length: 8 }, (_, n) => bytes.readUInt16BE(2 * n).toString(16)).join(':'));
 
-/** An address as everybody writes it: RFC 5952. What is no address stays as it is. */
-export const canonical = (address: string): string =>
-  isIP(address) === 6 ? new URL(`http://[${address}]`).hostname.slice(1, -1) : address;
+/** An address as everybody writes it: RFC 5952. A zone stays behind it (fe80::1%eth0: RFC 4007), and what is no address as it is. */
+export const canonical = (address: string): string => {
+  const [bare = '', zone] = address.split('%');
+  return isIP(bare) === 6 ? `${new URL(`http://[${bare}]`).hostname.slice(1, -1)}${zone === undefined ? '' : `%${zone}`}` : address;
+};
 
 const inWords = (text: string): Svcb | null => {
   const [, priority, target, rest = ''] = /^(\d+) (\S+)(?: (.*))?$/.exec(text) ?? [];

@@ -1,7 +1,8 @@
 import { defineCheck, type Finding, resultId } from '../../check.ts';
 import { isLost, type Lost } from '../../evidence.ts';
-import { answersRight, explain, foundText, isRight, lookUps, spots, tailnetA } from '../../probes/names.ts';
-import { askedFor, resolvers, throughResolved } from '../../probes/resolver.ts';
+import type { Fabric } from '../../fabric.ts';
+import { answersRight, eachSays, eachText, explain, foundText, isRight, lookUps, type Spot, spots, tailnetA } from '../../probes/names.ts';
+import { askedFor, type Resolvers, resolvers } from '../../probes/resolver.ts';
 import { onHost } from '../../reproduce.ts';
 import acceptDns from './accept-dns.ts';
 import answer from './answer.ts';
@@ -27,17 +28,21 @@ export default defineCheck({
   story:
     'Neither dig nor `tailscale dns query` asks as a browser does. What counts is what the operating system’s own resolution gives an application: /etc/hosts, caches, systemd-resolved and resolv.conf included.',
   decides:
-    'getaddrinfo, by getent (on macOS by dscacheutil): addresses of `inside`, and no others. What explains it is another check’s finding, and this one then its echo.',
+    'getaddrinfo, by getent (on macOS by dscacheutil): addresses of `inside`, and no others; and what each of the machine’s resolvers says by itself. What explains it is another check’s finding, and this one then its echo.',
   sources: ['getent(1), getaddrinfo(3)'],
-  spared: { resolvers: 'says whom it asks, for the advice', 'dns/*': 'tells whether the tailnet’s resolver has it right' },
+  spared: {
+    resolvers: 'says whom it asks, for the advice',
+    'resolvers-say/*': 'what each of them says, beside what applications find',
+    'dns/*': 'tells whether the tailnet’s resolver has it right',
+  },
   each: (fabric) =>
     spots(fabric).map((spot) => {
       const { name, at, subject } = spot;
-      const [asked, known] = [resolvers(at), tailnetA(fabric, spot)];
+      const [asked, each, known] = [resolvers(at), eachSays(spot), tailnetA(fabric, spot)];
       const host = fabric.dns?.headscale?.host;
       return {
         subject,
-        needs: [...lookUps([spot]), asked, known],
+        needs: [...lookUps([spot]), asked, each, known],
         blockedBy: [
           ...(host === undefined ? [] : [resultId(paths, host), resultId(loaded, host), resultId(record, name.name)]),
           resultId(netmap, subject),
@@ -58,20 +63,16 @@ export default defineCheck({
             facts,
             [spot],
             ([one]) => {
-              const [who, there] = [facts.maybe(asked), facts.maybe(known)];
+              const [who, all, there] = [facts.maybe(asked), facts.maybe(each), facts.maybe(known)];
               const right = answersRight(there, name);
-              const servers = isLost(who)
-                ? []
-                : throughResolved(who)
-                  ? askedFor(who.links ?? [], name.name).flatMap((link) => link.servers)
-                  : who.servers;
+              const said = isLost(all) || all.length === 0 ? '' : `; ${eachText(all)}`;
               return [
                 {
                   severity: 'fail',
-                  saw: `applications on ${at} find ${foundText(one?.found ?? [])}${servers.length > 0 ? `, by ${servers.join(', ')}` : ''}${right ? `; ${fabric.tailnet.resolver} has it right` : ''}`,
+                  saw: `applications on ${at} find ${foundText(one?.found ?? [])}${said}${right ? `; ${fabric.tailnet.resolver} has it right` : ''}`,
                   want: name.inside.join(', '),
                   advice: right
-                    ? `Something between the two answers first: ask each server by itself (dig @SERVER ${name.name}), the outermost first. A router or a Pi-hole that ${at} uses must forward the domain to ${fabric.tailnet.resolver}, or hold the record itself.`
+                    ? between(fabric, spot, isLost(who) ? null : who)
                     : `Nobody that ${at} asks knows the name: give it to whoever answers there, or bring ${at} into the tailnet.`,
                   reproduce: onHost(fabric, at, `getent ahosts ${name.name}`),
                 },
@@ -82,3 +83,22 @@ export default defineCheck({
       };
     }),
 });
+
+/** What comes between applications and the tailnet's resolver, and mends it on that system. */
+const between = ({ tailnet }: Fabric, { at, name }: Spot, who: Resolvers | null): string => {
+  const routed = askedFor(who?.links ?? [], name.name).some(({ servers }) =>
+    servers.some((one) => one === tailnet.resolver || one === tailnet.resolver6),
+  );
+  switch (who?.system) {
+    case 'Windows':
+      return routed
+        ? 'Its name resolution policy leads it there: flush what it remembers (Clear-DnsClientCache), and ask again with Resolve-DnsName; nslookup does not obey that policy.'
+        : 'No rule of its name resolution policy leads it there (Get-DnsClientNrptPolicy): Restart-Service Tailscale writes them anew.';
+    case 'Darwin':
+      return routed
+        ? 'A resolver of scutil --dns leads it there: flush what it remembers (sudo dscacheutil -flushcache; sudo killall -HUP mDNSResponder).'
+        : 'No resolver of scutil --dns has a domain that covers it: disconnect Tailscale and connect it again, which tells macOS anew.';
+    default:
+      return `One that ${at} asks answers otherwise: a router, a Pi-hole or another resolver of the house must forward the domain to ${tailnet.resolver}, or hold the record itself.`;
+  }
+};

@@ -18,7 +18,7 @@ export default defineCheck({
     'Several programs believe that /etc/resolv.conf is theirs: NetworkManager, a DHCP client, resolvconf, Tailscale. Tailscale in its direct mode keeps the file that it found and writes its own; the next lease writes another over it. ' +
     'Or the file goes past systemd-resolved, which knows better and is not asked.',
   decides:
-    'Where a name leads applications astray and the tailnet’s resolver has it right: the servers of resolv.conf hold neither that resolver nor systemd-resolved’s stub, and nsswitch.conf asks systemd-resolved neither.',
+    'Where a name leads applications astray and the tailnet’s resolver has it right: the servers of resolv.conf hold neither that resolver nor systemd-resolved’s stub, or hold it behind another, and nsswitch.conf asks systemd-resolved neither.',
   sources: [
     'Tailscale: net/dns/direct.go (resolv.pre-tailscale-backup.conf; resolv-conf-overwritten); issues 16599 and 11342',
     'systemd-resolved(8), /etc/resolv.conf',
@@ -41,29 +41,36 @@ export default defineCheck({
             const { resolver, resolver6 } = fabric.tailnet;
             if (known.length === 0 || system !== 'Linux') return [];
             if (throughResolved({ system, servers, links, throughResolve })) return [];
-            if (servers.some((one) => one === resolver || one === resolver6)) return [];
+            const place = servers.findIndex((one) => one === resolver || one === resolver6);
+            if (place === 0) return [];
             const tailscale = facts.know(client);
             const owned = tailscale.is === 'there' && tailscale.accepts !== false;
-            if (!tailscaleKeeps && !owned && !links?.some((link) => link.servers.includes(resolver))) return [];
+            if (place < 0 && !tailscaleKeeps && !owned && !links?.some((link) => link.servers.includes(resolver))) return [];
             const by =
               writer === null
                 ? ''
                 : `, written by ${writer}${/manager/i.test(writer) && networkManager !== null ? ` (${networkManager})` : ''}`;
             const what = `/etc/resolv.conf of ${at} asks ${servers.length === 0 ? 'nobody' : servers.join(', ')}${by}`;
-            const [saw, advice] = tailscaleKeeps
-              ? [
-                  `${what}: it was Tailscale’s, and was written over`,
-                  'Let one program own it: systemd-resolved (ln -sf /run/systemd/resolve/stub-resolv.conf /etc/resolv.conf), or NetworkManager with dns=none, or a DHCP client that leaves it alone. Then: sudo systemctl restart tailscaled.',
-                ]
-              : links?.some((link) => link.servers.includes(resolver))
+            const [saw, advice] =
+              place > 0
                 ? [
-                    `${what}: it goes past systemd-resolved, which knows ${resolver}`,
-                    'Lead it there: sudo ln -sf /run/systemd/resolve/stub-resolv.conf /etc/resolv.conf, or let nsswitch.conf ask resolve first (libnss-resolve).',
+                    `${what}: ${servers[place]} only where those before it are silent`,
+                    `Take the others out, or have them forward the domains: a resolver asks the next one only where one says nothing, and “no such name” is an answer. Tailscale writes the file by itself where it may: sudo systemctl restart tailscaled.`,
                   ]
-                : [
-                    `${what}, and ${resolver} is not among them`,
-                    'Have Tailscale write it again: sudo systemctl restart tailscaled. If another program writes it back, let that one leave it alone.',
-                  ];
+                : tailscaleKeeps
+                  ? [
+                      `${what}: it was Tailscale’s, and was written over`,
+                      'Let one program own it: systemd-resolved (ln -sf /run/systemd/resolve/stub-resolv.conf /etc/resolv.conf), or NetworkManager with dns=none, or a DHCP client that leaves it alone. Then: sudo systemctl restart tailscaled.',
+                    ]
+                  : links?.some((link) => link.servers.includes(resolver))
+                    ? [
+                        `${what}: it goes past systemd-resolved, which knows ${resolver}`,
+                        'Lead it there: sudo ln -sf /run/systemd/resolve/stub-resolv.conf /etc/resolv.conf, or let nsswitch.conf ask resolve first (libnss-resolve).',
+                      ]
+                    : [
+                        `${what}, and ${resolver} is not among them`,
+                        'Have Tailscale write it again: sudo systemctl restart tailscaled. If another program writes it back, let that one leave it alone.',
+                      ];
             return [
               {
                 severity: 'fail',
