@@ -103,6 +103,18 @@ test.each([
     MASKED,
   ],
   ['all is masqueraded', [set(rules('', '-A POSTROUTING -j MASQUERADE\n'))], stranger, 'POSTROUTING -j MASQUERADE'],
+  [
+    'all is masqueraded but for who comes to that network from outside of it',
+    [set(rules('', '-A POSTROUTING ! -s 172.20.1.0/24 -d 172.20.1.0/24 -j ACCEPT\n-A POSTROUTING -j MASQUERADE\n'))],
+    stranger,
+    null,
+  ],
+  [
+    'the same, and a container by its own published port',
+    [set(rules('', '-A POSTROUTING ! -s 172.20.1.0/24 -d 172.20.1.0/24 -j ACCEPT\n-A POSTROUTING -j MASQUERADE\n'))],
+    { ...stranger, from: '172.20.1.2', in: BRIDGE },
+    'POSTROUTING -j MASQUERADE',
+  ],
   ['what leaves by eth0 is masqueraded', [set(rules('', '-A POSTROUTING -o eth0 -j MASQUERADE\n'))], stranger, null],
   ['of one network', [set(rules('', '-A POSTROUTING ! -s 203.0.113.0/24 -j SNAT --to-source 172.20.1.1\n'))], stranger, null],
   ['rules of the other family', [set(tailscaleFirst, 'nft', 6)], packet, null],

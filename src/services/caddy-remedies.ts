@@ -2,8 +2,9 @@
 import type { Caddy, Cidr } from '../fabric.ts';
 import type { FileState, Step } from '../plan.ts';
 import { quote } from '../shell.ts';
+import { family } from './caddy.ts';
 import { findCaddy } from './caddy-shell.ts';
-import type { Ruleset } from './netfilter.ts';
+import type { Instance, Mask } from './masking.ts';
 
 type Steps = readonly Exclude<Step, { readonly do: 'gate' }>[];
 
@@ -70,27 +71,49 @@ export const forgotten = ({ host, port }: Caddy): Steps => [
 
 export const EXCEPTION = 'fabric-caddy-snat.service';
 export const EXCEPTION_FILE = `/etc/systemd/system/${EXCEPTION}`;
-/** One family's way to Caddy's container that is not to be masqueraded. */
-export interface Exception {
-  readonly family: 4 | 6;
-  readonly backend: Ruleset['backend'];
-  readonly network: Cidr;
-  readonly subnet: Cidr;
-  /** Of the mark by which Tailscale masquerades: 0xff0000. */
-  readonly mask: string;
+/** A rule that leaves clients their addresses on the way to Caddy's container. */
+interface Exception {
+  readonly command: string;
+  readonly rule: string;
+  /** For people. */
+  readonly whom: string;
 }
+/** What masks by a rule of the host's: another rule before it leaves whom it masks their addresses. */
+export const canExcept = ({ cause }: Mask): boolean => cause === 'tailscale-snat' || cause === 'masquerade';
+
 /** The rule that takes Tailscale's mark off again, in mangle: it holds wherever the others insert theirs in nat, and whenever. */
-export const unmarking = (network: Cidr, subnet: Cidr, mask: string): string =>
-  `-s ${network} -d ${subnet} -j MARK --set-xmark 0x0/${mask}`;
+const unmarking = (network: Cidr, subnet: Cidr, mask: string): string => `-s ${network} -d ${subnet} -j MARK --set-xmark 0x0/${mask}`;
+/** `ts-postrouting -m mark --mark 0x40000/0xff0000 -j MASQUERADE` */
+const markOf = (rule: string): string => /--mark 0x[0-9a-f]+\/(0x[0-9a-f]+)/.exec(rule)?.[1] ?? '0xff0000';
+
+const exceptionOf = (caddy: Caddy, { networks }: Instance, { door, cause, backend, by }: Mask): Exception | null => {
+  const network = caddy.allow.find((one) => family(one) === door.family);
+  const [subnet] = networks.flatMap(({ v4, v6 }) => (door.family === 6 ? v6 : v4)?.subnet ?? []);
+  if (backend === null || subnet === undefined) return null;
+  const tables = `${door.family === 6 ? 'ip6tables' : 'iptables'}-${backend} -w`;
+  if (cause !== 'tailscale-snat')
+    // What a container sends to its own published port must still come back to it: Docker masquerades that, further down.
+    return { command: `${tables} -t nat`, rule: `! -s ${subnet} -d ${subnet} -j ACCEPT`, whom: `everyone to ${subnet}` };
+  return network === undefined
+    ? null
+    : { command: `${tables} -t mangle`, rule: unmarking(network, subnet, markOf(by)), whom: `${network} to ${subnet}` };
+};
+/** The same as a person types it. */
+export const exceptionCommand = (caddy: Caddy, instance: Instance, mask: Mask): string | null => {
+  const found = exceptionOf(caddy, instance, mask);
+  return found && `sudo ${found.command.replace(/-(?:nft|legacy) -w/, '')} -I POSTROUTING 1 ${found.rule}`;
+};
+
 /**
- * What keeps the VPN's clients their addresses on the way to a network. Nothing is let in or shut out by it: it filters nothing. (An
- * ACCEPT in nat before Tailscale's jump does the same until tailscaled makes that jump anew, at the top: measured.)
+ * What gives clients their addresses back, of all masks that a rule can be set against: one unit, so that whoever asks for it writes the
+ * same. `null`: there are none, or one that has no such rule. Nothing is let in or shut out by it: it filters nothing. (Against Tailscale
+ * an ACCEPT in nat before its jump does the same until tailscaled makes that jump anew, at the top: measured.)
  */
-export const excepted = ({ host, port }: Caddy, exceptions: readonly Exception[], was: FileState | null): Steps => {
-  const rules = exceptions.map(({ family, backend, network, subnet, mask }) => ({
-    command: `${family === 6 ? 'ip6tables' : 'iptables'}-${backend} -w -t mangle`,
-    rule: unmarking(network, subnet, mask),
-  }));
+export const excepted = (caddy: Caddy, instance: Instance, masks: readonly Mask[], was: FileState | null): Steps | null => {
+  const all = masks.filter(canExcept).map((mask) => exceptionOf(caddy, instance, mask));
+  const rules = [...new Map(all.flatMap((one) => (one === null ? [] : [[`${one.command} ${one.rule}`, one] as const]))).values()];
+  if (rules.length === 0 || all.includes(null)) return null;
+  const { host, port } = caddy;
   return [
     {
       do: 'write',
@@ -100,7 +123,7 @@ export const excepted = ({ host, port }: Caddy, exceptions: readonly Exception[]
       owner: 'root:root',
       was,
       now: `[Unit]
-Description=The VPN's clients keep their addresses on the way to Caddy's container
+Description=Clients keep their addresses on the way to Caddy's container
 After=docker.service tailscaled.service
 PartOf=docker.service tailscaled.service
 
@@ -117,7 +140,7 @@ WantedBy=multi-user.target
     {
       do: 'run',
       host,
-      title: `except ${exceptions.map(({ network, subnet }) => `${network} to ${subnet}`).join(', ')} from masquerading, now and after a restart`,
+      title: `except ${rules.map(({ whom }) => whom).join(', ')} from masquerading, now and after a restart`,
       script: `systemctl daemon-reload\nsystemctl enable --quiet ${EXCEPTION}\nsystemctl restart ${EXCEPTION}\n${forget(port)}`,
       undo: { script: `systemctl disable --quiet --now ${EXCEPTION}\n${forget(port)}`, armedFor: 60 },
     },

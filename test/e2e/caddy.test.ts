@@ -286,6 +286,8 @@ describe('after fix, the VPN is in and strangers are out', () => {
   interface Fixed extends Cells {
     readonly what: string;
     readonly state: StateName;
+    /** Other than the state's own. */
+    readonly acl?: Acl;
     readonly families: readonly (4 | 6)[];
     readonly warns?: readonly string[];
     readonly by?: Named;
@@ -296,11 +298,13 @@ describe('after fix, the VPN is in and strangers are out', () => {
     { what: 'REX-34 as it was', state: 'rex-34', families: [4], ...WITHOUT_6 },
     { what: 'REX-34 with IPv6', state: 'rex-34-ipv6', families: FAMILIES, ...HEALTHY },
     { what: 'Tailscale’s rules in iptables-legacy', state: 'tailscale-snat-legacy', families: [4], ...HEALTHY_4 },
+    { what: 'a rule that masquerades all', state: 'blanket', acl: 'B', families: [4], ...HEALTHY_4 },
+    { what: 'REX-34 with IPv6 that nobody declared', state: 'rex-34-ipv6', families: [4], ...HEALTHY },
     { what: 'an ACL that is a hole', state: 'hole', families: [4], ...WITHOUT_6 },
     { what: 'REX-34 under other names', state: 'rex-34', families: [4], ...WITHOUT_6, by: other },
   ];
-  test.each(FIXED)('$what', async ({ state, families, warns = [], by = it, ...cells }) => {
-    await by.state(state);
+  test.each(FIXED)('$what', async ({ state, acl, families, warns = [], by = it, ...cells }) => {
+    await by.state(state, acl);
     const { code, out, err } = await it.fabric(by.yaml(families), ['fix', 'REX-34', '--yes']);
     expect(err, out).toMatch(/✓ gate: .*hold/);
     // What is left by hand is docker-proxy alone: who is kept out now had no fix of its own.

@@ -5,12 +5,11 @@ import { file } from '../../probes/file.ts';
 import { interfaces } from '../../probes/network.ts';
 import { onHost } from '../../reproduce.ts';
 import { adaptCommand, clientOf, guarded, onlyNarrows, outcome, ownRanges, serverOn } from '../../services/caddy.ts';
-import { EXCEPTION_FILE, edited } from '../../services/caddy-remedies.ts';
+import { canExcept, EXCEPTION_FILE, edited, excepted } from '../../services/caddy-remedies.ts';
 import { withoutRanges } from '../../services/caddyfile.ts';
 import { masksOf, spoken } from '../../services/masking.ts';
 import alive from './alive.ts';
 import caddyfile from './caddyfile.ts';
-import { exceptions } from './tailscale-snat.ts';
 
 export default defineCheck({
   id: 'caddy/bridge-admitted',
@@ -75,7 +74,8 @@ export default defineCheck({
           const ranges = [...new Set(admitted.flatMap((one) => one.ranges))];
           const narrowed = isLost(text) || text === null ? null : withoutRanges(text.text, ranges);
           const gateways = legs.flatMap(({ gateway, address }) => [gateway, address]);
-          const kept = hidden.length === 0 ? [] : isLost(exception) ? null : exceptions(caddy, there, hidden, exception);
+          const kept =
+            hidden.length === 0 ? [] : isLost(exception) || !hidden.every(canExcept) ? null : excepted(caddy, there, all, exception);
           const fix =
             isLost(text) || text === null || narrowed === null || kept === null || !onlyNarrows(server, caddy, ranges, gateways)
               ? null
@@ -83,7 +83,7 @@ export default defineCheck({
           const causes = [...new Set(hidden.map(({ cause }) => `caddy/${cause}`))];
           const advice =
             fix !== null
-              ? `\`fabric fix caddy/bridge-admitted\` takes ${ranges.join(', ')} out of it${kept === null || kept.length === 0 ? '' : ', after it has kept Tailscale from masking the VPN’s clients'}.`
+              ? `\`fabric fix caddy/bridge-admitted\` takes ${ranges.join(', ')} out of it${kept === null || kept.length === 0 ? '' : ', after it has given the VPN’s clients their own addresses back'}.`
               : `Take ${ranges.join(', ')} out of it${causes.length === 0 ? '' : `; but first mend ${causes.join(', ')}, or the VPN’s clients who come by ${hidden.map(({ door }) => door.address).join(', ')} are shut out with the strangers`}.`;
           const open = [
             ...masks.map(({ door, protocols, by }) => `to whoever comes by ${door.address}, over ${spoken(protocols)} (${by})`),

@@ -1,14 +1,12 @@
 import { defineCheck, resultId } from '../../check.ts';
 import { isLost } from '../../evidence.ts';
-import type { Caddy } from '../../fabric.ts';
-import type { FileState } from '../../plan.ts';
 import { accessLog, firewall, instance, type Seen } from '../../probes/caddy.ts';
 import { file } from '../../probes/file.ts';
 import { interfaces } from '../../probes/network.ts';
 import { onHost } from '../../reproduce.ts';
 import { clientOf, family, guarded } from '../../services/caddy.ts';
-import { EXCEPTION_FILE, excepted, unmarking } from '../../services/caddy-remedies.ts';
-import { type Instance, type Mask, masksOf, spoken } from '../../services/masking.ts';
+import { EXCEPTION_FILE, excepted, exceptionCommand } from '../../services/caddy-remedies.ts';
+import { masksOf, spoken } from '../../services/masking.ts';
 import alive from './alive.ts';
 
 export default defineCheck({
@@ -43,23 +41,23 @@ export default defineCheck({
           if (found === null) return [{ lost: 'unreadable', why: 'Caddy does not run' }];
           if (found.mode === 'host') return [];
           const host = { instance: found, links: know(links), sockets: [], rules: know(rules) };
-          const masks = masksOf(host, caddy, (side, of) => clientOf(caddy, side, of)).filter(({ cause }) => cause === 'tailscale-snat');
+          const all = masksOf(host, caddy, (side, of) => clientOf(caddy, side, of));
+          const masks = all.filter(({ cause }) => cause === 'tailscale-snat');
           const once = [...new Map(masks.map((mask) => [family(mask.as), mask])).values()];
           const [was, logged] = [maybe(unit), maybe(log)];
-          // The same for each: one unit holds all of them.
-          const fix = isLost(was) ? null : exceptions(caddy, found, masks, was);
-          return once.map(({ as, by, protocols, door }) => {
+          const fix = isLost(was) ? null : excepted(caddy, found, all, was);
+          return once.map((mask) => {
+            const { as, by, protocols, door } = mask;
             const tables = door.family === 6 ? 'ip6tables' : 'iptables';
-            const network = caddy.allow.find((one) => family(one) === door.family) ?? clientOf(caddy, 'vpn', door.family);
             const subnet = found.networks.flatMap(({ v4, v6 }) => (door.family === 6 ? v6 : v4)?.subnet ?? [])[0] ?? '';
-            const exception = `${tables} -t mangle -I POSTROUTING 1 ${unmarking(network, subnet, maskOf(by))}`;
+            const exception = exceptionCommand(caddy, found, mask);
             return {
               severity: 'fail',
               saw: `the VPN’s clients reach Caddy as ${as} over ${spoken(protocols)}: ${by}${requestsOf(isLost(logged) ? [] : logged, as)}`,
               want: 'Caddy sees the VPN’s clients by their own addresses',
               advice:
                 `${fix === null ? '' : '`fabric fix caddy/tailscale-snat` excepts Caddy’s network, and does so again after a restart. Or k'}${fix === null ? 'K' : ''}eep Tailscale from masquerading: sudo tailscale set --snat-subnet-routes=false (a subnet router’s LAN then needs a route back). ` +
-                `${fix === null ? `Or except Caddy’s network, and keep the line where it outlives a restart: sudo ${exception}. ` : ''}Or give Caddy the host’s network. ` +
+                `${fix === null && exception !== null ? `Or except Caddy’s network, and keep the line where it outlives a restart: ${exception}. ` : ''}Or give Caddy the host’s network. ` +
                 `Admitting ${subnet} in the ACL is none of these: it is a hole (REX-34). Flows over HTTP/3 that are open stay masked until: sudo conntrack -D -p udp --orig-port-dst ${caddy.port}`,
               ...(fix === null ? {} : { fix }),
               reproduce: onHost(fabric, caddy.host, `sudo ${tables} -t nat -S ts-postrouting; sudo ${tables} -S FORWARD`),
@@ -70,28 +68,6 @@ export default defineCheck({
     ];
   },
 });
-
-/** `ts-postrouting -m mark --mark 0x40000/0xff0000 -j MASQUERADE` */
-const maskOf = (rule: string): string => /--mark 0x[0-9a-f]+\/(0x[0-9a-f]+)/.exec(rule)?.[1] ?? '0xff0000';
-/** What gives the VPN's clients their addresses back. `null`: something else than Tailscale masks them as well. */
-export const exceptions = (caddy: Caddy, { networks }: Instance, masks: readonly Mask[], was: FileState | null) => {
-  const found = [...new Map(masks.map((mask) => [`${mask.door.family} ${mask.cause} ${mask.backend}`, mask])).values()].map(
-    ({ door, cause, backend, by }) => {
-      const network = caddy.allow.find((one) => family(one) === door.family);
-      const [subnet] = networks.flatMap(({ v4, v6 }) => (door.family === 6 ? v6 : v4)?.subnet ?? []);
-      return cause !== 'tailscale-snat' || backend === null || network === undefined || subnet === undefined
-        ? null
-        : { family: door.family, backend, network, subnet, mask: maskOf(by) };
-    },
-  );
-  return found.includes(null)
-    ? null
-    : excepted(
-        caddy,
-        found.flatMap((one) => one ?? []),
-        was,
-      );
-};
 
 /** What the access log has of it: `; its log has 172.20.1.1 12 times over HTTP/1.1, 8 times over HTTP/3.0`. */
 const requestsOf = (log: readonly Seen[], as: string): string => {
