@@ -1,10 +1,11 @@
 // Names and those who must find them: what the checks of DNS share. A name that its applications find where it belongs needs no
 // explanation, whichever resolver told them; all else is asked to explain one that is astray.
-import type { Finding } from '../check.ts';
+import type { Case, Finding } from '../check.ts';
 import { type Facts, isLost, type Lost, type Probe, type RecordType, type Vantage } from '../evidence.ts';
 import type { Address, DnsName, Fabric } from '../fabric.ts';
 import { type Ask, dnsReply, leadsTo, type Reply, type Resolved, resolversSay, saidBy, TYPES } from './dns.ts';
 import { lookedUp } from './resolver.ts';
+import { type TailscaleDns, tailscaleDns } from './tailscale.ts';
 
 /** One name, and one who must find it. */
 export interface Spot {
@@ -43,6 +44,24 @@ export const explain = (
   const astray = seen.flatMap(({ spot, found }) => (isLost(found) || !counts(found, spot.name) ? [] : [{ ...spot, found }]));
   return astray.length > 0 ? judge(astray) : seen.flatMap(({ found }) => (isLost(found) ? [found] : []));
 };
+
+/** A case a machine: what its own Tailscale does about DNS, where a name leads its applications astray. Without a Tailscale it is no cause. */
+export const ofClients = (
+  fabric: Fabric,
+  judge: (client: Extract<TailscaleDns, { readonly is: 'there' }>, astray: readonly Astray[], at: Vantage) => readonly Finding[],
+): readonly Case[] =>
+  (fabric.dns?.from ?? []).map((at) => {
+    const [state, mine] = [tailscaleDns(at), spotsAt(fabric, at)];
+    return {
+      subject: at,
+      needs: [state, ...lookUps(mine)],
+      judge: (facts) =>
+        explain(facts, mine, (astray) => {
+          const client = facts.know(state);
+          return client.is === 'there' ? judge(client, astray, at) : [];
+        }),
+    };
+  });
 
 export const foundText = (found: readonly Address[]): string => (found.length === 0 ? 'no address' : found.join(', '));
 /** `mayi.example.net is 203.0.113.14 for motoko` */

@@ -1,7 +1,5 @@
-import { defineCheck, type Finding } from '../../check.ts';
-import type { Lost } from '../../evidence.ts';
-import { astrayText, explain, lookUps, spotsAt } from '../../probes/names.ts';
-import { tailscaleDns } from '../../probes/tailscale.ts';
+import { defineCheck } from '../../check.ts';
+import { astrayText, ofClients } from '../../probes/names.ts';
 import { onHost } from '../../reproduce.ts';
 
 export default defineCheck({
@@ -14,26 +12,17 @@ export default defineCheck({
   decides: 'accept-dns as `tailscale dns status` says it, or as CorpDNS of the preferences, where a name leads applications astray.',
   sources: ['Tailscale: ipn.Prefs.CorpDNS; cmd/tailscale/cli/dns-status.go'],
   each: (fabric) =>
-    (fabric.dns?.from ?? []).map((at) => {
-      const [state, mine] = [tailscaleDns(at), spotsAt(fabric, at)];
-      return {
-        subject: at,
-        needs: [state, ...lookUps(mine)],
-        judge: (facts): readonly (Finding | Lost)[] =>
-          explain(facts, mine, (astray) => {
-            const client = facts.know(state);
-            if (client.is !== 'there' || client.accepts !== false) return [];
-            return [
-              {
-                severity: 'fail',
-                saw: `accept-dns is off on ${at}; ${astrayText(astray)}`,
-                want: 'accept-dns on',
-                advice:
-                  'Turn it on: sudo tailscale set --accept-dns=true. The machine’s other names then go where the tailnet says, too: tailscale dns status shows it beforehand.',
-                reproduce: onHost(fabric, at, 'tailscale dns status'),
-              },
-            ];
-          }),
-      };
+    ofClients(fabric, ({ accepts }, astray, at) => {
+      if (accepts !== false) return [];
+      return [
+        {
+          severity: 'fail',
+          saw: `accept-dns is off on ${at}; ${astrayText(astray)}`,
+          want: 'accept-dns on',
+          advice:
+            'Turn it on: sudo tailscale set --accept-dns=true. The machine’s other names then go where the tailnet says, too: tailscale dns status shows it beforehand.',
+          reproduce: onHost(fabric, at, 'tailscale dns status'),
+        },
+      ];
     }),
 });

@@ -1,7 +1,5 @@
-import { defineCheck, type Finding } from '../../check.ts';
-import type { Lost } from '../../evidence.ts';
-import { astrayText, explain, lookUps, spotsAt } from '../../probes/names.ts';
-import { tailscaleDns } from '../../probes/tailscale.ts';
+import { defineCheck } from '../../check.ts';
+import { astrayText, ofClients } from '../../probes/names.ts';
 import { onHost } from '../../reproduce.ts';
 import { isUnder } from '../../services/headscale.ts';
 
@@ -15,27 +13,17 @@ export default defineCheck({
   decides: 'MagicDNSEnabled of Tailscale’s own status, where a name under the tailnet’s domain leads applications astray.',
   sources: ['Tailscale: ipn/ipnlocal/node_backend.go (a route for MagicDNSSuffix only with MagicDNS)'],
   each: (fabric) =>
-    (fabric.dns?.from ?? []).map((at) => {
-      const [state, mine] = [tailscaleDns(at), spotsAt(fabric, at)];
-      return {
-        subject: at,
-        needs: [state, ...lookUps(mine)],
-        judge: (facts): readonly (Finding | Lost)[] =>
-          explain(facts, mine, (astray) => {
-            const client = facts.know(state);
-            if (client.is !== 'there' || client.magicDns !== false) return [];
-            const own = astray.filter(({ name }) => isUnder(name.name, client.suffix));
-            if (own.length === 0) return [];
-            return [
-              {
-                severity: 'fail',
-                saw: `MagicDNS is off, so ${client.suffix} is not asked of the tailnet’s resolver; ${astrayText(own)}`,
-                want: 'MagicDNS on',
-                advice: 'Headscale: dns.magic_dns: true, and a restart. Tailscale: Enable MagicDNS in the admin console, under DNS.',
-                reproduce: onHost(fabric, at, 'tailscale status --json | grep MagicDNS'),
-              },
-            ];
-          }),
-      };
+    ofClients(fabric, ({ magicDns, suffix }, astray, at) => {
+      const own = magicDns === false ? astray.filter(({ name }) => isUnder(name.name, suffix)) : [];
+      if (own.length === 0) return [];
+      return [
+        {
+          severity: 'fail',
+          saw: `MagicDNS is off, so ${suffix} is not asked of the tailnet’s resolver; ${astrayText(own)}`,
+          want: 'MagicDNS on',
+          advice: 'Headscale: dns.magic_dns: true, and a restart. Tailscale: Enable MagicDNS in the admin console, under DNS.',
+          reproduce: onHost(fabric, at, 'tailscale status --json | grep MagicDNS'),
+        },
+      ];
     }),
 });

@@ -1,7 +1,5 @@
-import { defineCheck, type Finding } from '../../check.ts';
-import type { Lost } from '../../evidence.ts';
-import { astrayText, explain, lookUps, spotsAt } from '../../probes/names.ts';
-import { tailscaleDns } from '../../probes/tailscale.ts';
+import { defineCheck } from '../../check.ts';
+import { astrayText, ofClients } from '../../probes/names.ts';
 import { onHost } from '../../reproduce.ts';
 
 export default defineCheck({
@@ -14,26 +12,17 @@ export default defineCheck({
   decides: 'TUN of Tailscale’s own status, where a name leads applications astray.',
   sources: ['Tailscale: docs, userspace networking; ipn/ipnstate (TUN); issue 12225'],
   each: (fabric) =>
-    (fabric.dns?.from ?? []).map((at) => {
-      const [state, mine] = [tailscaleDns(at), spotsAt(fabric, at)];
-      return {
-        subject: at,
-        needs: [state, ...lookUps(mine)],
-        judge: (facts): readonly (Finding | Lost)[] =>
-          explain(facts, mine, (astray) => {
-            const client = facts.know(state);
-            if (client.is !== 'there' || client.tun) return [];
-            return [
-              {
-                severity: 'fail',
-                saw: `tailscaled on ${at} has no network interface (userspace networking); ${astrayText(astray)}`,
-                want: 'TUN: true',
-                advice:
-                  'Start tailscaled without --tun=userspace-networking; in a container, TS_USERSPACE=false with /dev/net/tun and NET_ADMIN. Where that cannot be, give the names to /etc/hosts there.',
-                reproduce: onHost(fabric, at, 'tailscale status --json | grep \'"TUN"\''),
-              },
-            ];
-          }),
-      };
+    ofClients(fabric, ({ tun }, astray, at) => {
+      if (tun) return [];
+      return [
+        {
+          severity: 'fail',
+          saw: `tailscaled on ${at} has no network interface (userspace networking); ${astrayText(astray)}`,
+          want: 'TUN: true',
+          advice:
+            'Start tailscaled without --tun=userspace-networking; in a container, TS_USERSPACE=false with /dev/net/tun and NET_ADMIN. Where that cannot be, give the names to /etc/hosts there.',
+          reproduce: onHost(fabric, at, 'tailscale status --json | grep \'"TUN"\''),
+        },
+      ];
     }),
 });
