@@ -1,6 +1,6 @@
 import type { DnsQuestion, Question } from './evidence.ts';
 import type { Fabric, HostName } from './fabric.ts';
-import { quote } from './shell.ts';
+import { bracket, quote } from './shell.ts';
 
 /** A question of DNS as a person asks it, and as a machine that has no client of ours does. What ours prints is read alike. */
 export const digCommand = ({ server, name, type, transport }: Omit<DnsQuestion, 'at' | 'via'>): string =>
@@ -17,7 +17,7 @@ export const questionText = (question: Question): string => {
       // No tool that is everywhere sends it.
       return `UDP to ${question.to} port ${question.port}: 1200 bytes of a QUIC version that nobody has (RFC 9000, 6)`;
     case 'http3':
-      return `curl --http3-only -k --resolve ${question.name}:${question.port}:${question.to} https://${question.name}:${question.port}${question.path}`;
+      return `curl --http3-only -k --resolve ${quote(`${question.name}:${question.port}:${bracket(question.to)}`)} https://${question.name}:${question.port}${question.path}`;
     case 'store':
       return `# until when ${question.secret} holds, asked of its store`;
     default:

@@ -118,6 +118,11 @@ test('a check, without a fabric.yaml: story, questions, how it decides, and its 
   expect(places).toEqual(places.toSorted((a, b) => a - b));
 });
 
+test('a port of an IPv6 address is told from it', async () => {
+  const { out } = await fabric(['explain', 'caddy/http3']);
+  expect(out).toMatch(/also red on before-ipv6: from gaijin, \[2001:db8:1::14\]:443\/udp: /);
+});
+
 test('every check can be told so, with a finding that says saw, want and do', async () => {
   const { out } = await fabric(['explain', checks[0]?.id ?? '', '--format', 'json']);
   expect(JSON.parse(out)).toMatchObject({

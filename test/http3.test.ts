@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import { isLost } from '../src/evidence.ts';
 import { readAnswer, request } from '../src/hosts/http3.ts';
+import { questionText } from '../src/reproduce.ts';
 
 /** Behind the status: server, content-type, date, content-length. */
 const REST = '5f4d84bc3924f52df2b507aa6f9b1c6490b2cd39ba75a29a8f5f6b109b7bf8f3ebd802265a6dc75e7f';
@@ -46,3 +47,8 @@ test('nobody is there: what curl would print', async () => {
   if (isLost(answer)) expect(answer.lost).toBe('unsupported');
   else expect([answer.code === 28 || answer.code === 7, answer.out]).toEqual([true, '000 0 0 0.000000 0.000000']);
 });
+
+test('as a person asks it, by IPv6', () =>
+  expect(questionText({ at: 'here', via: 'http3', to: '2001:db8::14', port: 443, name: 'a.lab.test', path: '/x', marker: null })).toBe(
+    "curl --http3-only -k --resolve 'a.lab.test:443:[2001:db8::14]' https://a.lab.test:443/x",
+  ));

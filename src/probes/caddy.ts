@@ -2,11 +2,10 @@ import { type Answer, type Probe, type Script, succeeded, Unreadable } from '../
 import type { Address, Caddy } from '../fabric.ts';
 import { type Server, serversOf } from '../services/caddy.ts';
 import { findCaddy } from '../services/caddy-shell.ts';
-import { bracket } from '../services/litellm.ts';
 import type { Instance, Leg, Net, Published, Socket } from '../services/masking.ts';
 import { parseRules, type Ruleset } from '../services/netfilter.ts';
 import { networkOf } from '../services/network.ts';
-import { quote } from '../shell.ts';
+import { bracket, quote } from '../shell.ts';
 
 const ask = <T>(caddy: Caddy, key: string, script: string, read: (answer: Answer) => T, seconds?: number): Probe<T, Script> => ({
   key: `caddy/${key}`,

@@ -1,7 +1,6 @@
 import { type Answer, type Probe, Unreadable, type Vantage } from '../evidence.ts';
 import type { Address, Site } from '../fabric.ts';
-import { bracket } from '../services/litellm.ts';
-import { quote } from '../shell.ts';
+import { bracket, quote } from '../shell.ts';
 
 export const PROTOCOLS = ['h1', 'h2', 'h3'] as const;
 export type Protocol = (typeof PROTOCOLS)[number];

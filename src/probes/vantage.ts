@@ -1,7 +1,6 @@
 import { type Probe, succeeded, Unreadable, type Vantage } from '../evidence.ts';
 import type { Address } from '../fabric.ts';
-import { bracket } from '../services/litellm.ts';
-import { quote } from '../shell.ts';
+import { bracket, quote } from '../shell.ts';
 
 /** What came of trying to get in. */
 export type Tried =

@@ -1,6 +1,6 @@
 // What LiteLLM's files, unit and firewall rules should be: pure text from a Fabric.
-import { isIPv6 } from 'node:net';
 import type { Address, Backend, Cidr, Fabric, Json, JsonObject, Litellm, SecretName } from '../fabric.ts';
+import { bracket } from '../shell.ts';
 import { parseNetwork, within } from './network.ts';
 import { writeYaml } from './yaml.ts';
 
@@ -18,8 +18,6 @@ export const envPath = ({ directory }: Litellm): string => `${directory}/.env`;
 export const HEADER =
   '# Written by fabric from fabric.yaml. Edits here are overwritten: change fabric.yaml, then `fabric deploy litellm`.\n';
 
-/** The address to write in a URL: IPv6 in brackets. */
-export const bracket = (address: string): string => (isIPv6(address) ? `[${address}]` : address);
 const wildcard = (address: string): boolean => address === '0.0.0.0' || address === '::';
 
 /** Who reaches the port at all, before any firewall: by the address that LiteLLM is bound to. */

@@ -5,7 +5,7 @@ import { entryCommand, quicThere, siteUrl, verdictOf } from '../../probes/entry.
 import { type Cell, cellsOf } from '../../probes/matrix.ts';
 import { onHost } from '../../reproduce.ts';
 import { serverOn } from '../../services/caddy.ts';
-import { quote } from '../../shell.ts';
+import { bracket, quote } from '../../shell.ts';
 import alive from './alive.ts';
 import caddyfile from './caddyfile.ts';
 
@@ -67,7 +67,7 @@ export default defineCheck({
               const advertised = over.is === 'answered' && /\bh3(?:-\d+)?=/.test(over.altSvc ?? '');
               const dead = (how: string): Finding => ({
                 severity: advertised ? 'fail' : 'warn',
-                saw: `from ${at}, ${address}:${caddy.port}/udp: ${how}${advertised ? `, though Alt-Svc says ${over.altSvc}` : ''}`,
+                saw: `from ${at}, ${bracket(address)}:${caddy.port}/udp: ${how}${advertised ? `, though Alt-Svc says ${over.altSvc}` : ''}`,
                 want: 'HTTP/3 answers where it is announced',
                 advice: `Publish ${caddy.port}/udp beside ${caddy.port}/tcp, on the same addresses, and let it through the firewall. Or turn it off: servers { protocols h1 h2 }.`,
                 reproduce,
