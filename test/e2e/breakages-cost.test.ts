@@ -171,7 +171,7 @@ test('a service that sleeps, a proxy’s health check, a script of cron’s: eac
   await it.root(`set -e
 cat >/etc/systemd/system/watch.service <<'UNIT'
 [Service]
-ExecStart=/bin/sh -c "while :; do curl -s -o /dev/null -H 'Authorization: Bearer ${KEY}' http://127.0.0.1:4000/health; sleep 600; done"
+ExecStart=/bin/sh -c "while :; do sleep 600; curl -s -o /dev/null -H 'Authorization: Bearer ${KEY}' http://127.0.0.1:4000/health; done"
 UNIT
 printf '[Service]\\nExecStart=/bin/sh -c "while :; do curl -s -o /dev/null http://127.0.0.1:8000/health; sleep 600; done"\\n' >/etc/systemd/system/vllm-watch.service
 printf '[Service]\\nExecStart=/bin/sleep 600\\n' >/etc/systemd/system/caddy.service
