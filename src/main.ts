@@ -159,7 +159,7 @@ becoming(
 )
   .argument(
     '[subject...]',
-    'what to look at: litellm, n8n, tailnet, host, dns, rex (your own); all when none is named. After dns, some of its names alone',
+    'what to look at: litellm, dns, caddy, n8n, tailnet, host, rex (your own); all when none is named. After dns, some of its names alone',
   )
   .addOption(config())
   .addOption(format())

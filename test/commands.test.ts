@@ -1,5 +1,7 @@
 // The command as a user types it: what it prints, where, and how it exits. No host is needed for any of this.
+import { once } from 'node:events';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
@@ -28,6 +30,17 @@ test('--help lists everything, on stdout', async () => {
   const { code, out, err } = await fabric(['--help']);
   expect([code, err]).toEqual([0, '']);
   for (const word of ['deploy', 'rollback', 'remove', 'validate', 'status', 'Exit codes']) expect(out).toContain(word);
+});
+
+test('doctor --help names every subject that there is', async () => {
+  const { out } = await fabric(['doctor', '--help']);
+  const [, subjects = ''] = /what to look at: ([a-z0-9,\s]+)/.exec(out) ?? [];
+  expect(
+    subjects
+      .split(/[,\s]+/)
+      .filter((word) => word !== 'rex')
+      .toSorted(),
+  ).toEqual(expect.arrayContaining([...new Set(checks.map(({ id }) => id.slice(0, id.indexOf('/'))))]));
 });
 
 test.each<[string, readonly string[], string]>([
@@ -117,6 +130,24 @@ test('client: ssh2, as Node itself loads it: a port where nobody listens is a lo
     ),
   });
   expect([code, out, err]).toEqual([3, expect.stringMatching(/akira \(ops@127\.0\.0\.1:1\): connecting failed: .*ECONNREFUSED/), '']);
+});
+
+test('--timeout is over before the connection is begun: the report, and the end of it', async () => {
+  let visits = 0;
+  const silent = createServer(() => visits++).listen(0, '127.0.0.1');
+  await once(silent, 'listening');
+  const address = silent.address();
+  const port = typeof address === 'object' && address !== null ? address.port : 0;
+  const before = Date.now();
+  const { code, out, err } = await fabric(['validate', '--timeout', '0.001'], {
+    file: SAMPLE.replace('100.64.0.14', '127.0.0.1').replace(
+      '    user: ops\n',
+      `    user: ops\n    port: ${port}\n    client: ssh2\n    hostKey: SHA256:${'a'.repeat(43)}\n`,
+    ),
+  });
+  silent.close();
+  expect([code, out, err, visits]).toEqual([3, expect.stringContaining('timeout: akira: no answer within 0.001 s'), '', 0]);
+  expect(Date.now() - before).toBeLessThan(9000); // it would wait 10 s for the host's greeting
 });
 
 test.each<[string, string | null, number, string]>([

@@ -55,6 +55,17 @@ export const contract = (make: () => Promise<Connector>, kill: string | null): v
     expect(performance.now() - before).toBeLessThan(5000);
   });
 
+  test('closed before it has connected: at once, and nothing is started', async () => {
+    const connector = await make();
+    const running = connector.exec('sleep 30', '');
+    const before = performance.now();
+    await connector.close();
+    const after = connector.exec('sleep 30', '');
+    await running;
+    expect(await after).toMatchObject({ lost: 'unreachable', why: expect.stringContaining('its connection was closed') });
+    expect(performance.now() - before).toBeLessThan(5000);
+  });
+
   if (kill !== null) {
     test('a connection that dies is lost, and never an exit code', async () => {
       expect(await exec(`${kill}; sleep 5; echo survived`)).toMatchObject({ lost: 'unreachable', why: expect.stringMatching(/\w/) });

@@ -10,7 +10,7 @@ import { ssh2 } from '../src/hosts/ssh2.ts';
 import { contract, KILL_SSHD } from './connector-contract.ts';
 import { answer, dir, freePort, host, known, pin, pinned, real, withEnv } from './sshd.ts';
 
-describe('local', () => contract(async () => local(), null));
+describe('local', () => contract(async () => local(host()), null));
 
 real('openssh, against a real sshd', () => {
   contract(() => openssh(host()), KILL_SSHD);

@@ -1,13 +1,15 @@
 import { constants } from 'node:os';
 import { execa } from 'execa';
-import type { Connector } from './connector.ts';
+import type { Host } from '../fabric.ts';
+import { type Connector, closed } from './connector.ts';
 import { underWay } from './running.ts';
 
 /** This machine itself. */
-export const local = (): Connector => {
+export const local = (host: Host): Connector => {
   const running = underWay();
   return {
     exec: async (command, stdin) => {
+      if (running.ended()) return closed(host);
       const { exitCode, signal, stdout, stderr, code, shortMessage } = await running.add(
         execa('sh', ['-c', command], {
           input: stdin,

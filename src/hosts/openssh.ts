@@ -6,7 +6,7 @@ import { execa } from 'execa';
 import type { Lost } from '../evidence.ts';
 import type { Host } from '../fabric.ts';
 import { quote } from '../shell.ts';
-import { type Connector, PATIENCE, type Phase, place } from './connector.ts';
+import { type Connector, closed, PATIENCE, type Phase, place } from './connector.ts';
 import { underWay } from './running.ts';
 
 /** Milliseconds for a person to type a passphrase, or to touch a key. */
@@ -42,6 +42,7 @@ export const openssh = async (host: Host, patience = PATIENCE): Promise<Connecto
   return {
     exec: async (command, stdin) => {
       const before = (await logged()).length;
+      if (running.ended()) return closed(host);
       const progress = async (): Promise<string> => (await logged()).slice(before);
       const stop = new AbortController();
       const ssh = execa('ssh', [...options, '-T', '--', host.address, wrapped(command)], {

@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import library, { type Algorithms, type AnyAuthMethod, type Client } from 'ssh2'; // CommonJS, whose names Node does not all see
 import type { Answer, Lost } from '../evidence.ts';
 import type { Host } from '../fabric.ts';
-import { type Connector, PATIENCE, type Phase, place } from './connector.ts';
+import { type Connector, closed, PATIENCE, type Phase, place } from './connector.ts';
 
 const MOST = 64 * 1024 * 1024;
 
@@ -16,9 +16,10 @@ const MOST = 64 * 1024 * 1024;
  */
 export const ssh2 = async (host: Host, patience = PATIENCE, env: NodeJS.ProcessEnv = process.env): Promise<Connector> => {
   let connection: Promise<Client | Lost> | undefined;
+  const over = new AbortController();
   /** The connection there is, or a new one where there is none, or it died. */
   const connected = (): Promise<Client | Lost> => {
-    connection ??= logIn(host, patience, env).then((client) => {
+    connection ??= logIn(host, patience, env, over.signal).then((client) => {
       if (client instanceof library.Client) client.once('close', () => (connection = undefined));
       else connection = undefined;
       return client;
@@ -27,10 +28,12 @@ export const ssh2 = async (host: Host, patience = PATIENCE, env: NodeJS.ProcessE
   };
   return {
     exec: async (command, stdin) => {
+      if (over.signal.aborted) return closed(host);
       const client = await connected();
       return client instanceof library.Client ? run(host, client, command, stdin) : client;
     },
     close: async () => {
+      over.abort();
       const client = await connection;
       if (!(client instanceof library.Client)) return;
       await new Promise<void>((resolve) => {
@@ -46,8 +49,9 @@ export const ssh2 = async (host: Host, patience = PATIENCE, env: NodeJS.ProcessE
 };
 
 /** A client that is logged in, or why there is none. */
-const logIn = async (host: Host, patience: number, env: NodeJS.ProcessEnv): Promise<Client | Lost> => {
+const logIn = async (host: Host, patience: number, env: NodeJS.ProcessEnv, signal: AbortSignal): Promise<Client | Lost> => {
   const { ways, notes } = await waysIn(host, env, patience);
+  if (signal.aborted) return closed(host);
   return new Promise((resolve) => {
     const client = new library.Client().setMaxListeners(0); // each exec listens
     const socket = openSocket({ host: host.address, port: host.port ?? 22, autoSelectFamilyAttemptTimeout: Math.min(patience, 2500) });
@@ -65,9 +69,12 @@ const logIn = async (host: Host, patience: number, env: NodeJS.ProcessEnv): Prom
       if (over) return;
       over = true;
       clearTimeout(timer);
+      signal.removeEventListener('abort', onAbort);
       if (!(result instanceof library.Client)) socket.destroy();
       resolve(result);
     };
+    const onAbort = (): void => end(closed(host));
+    signal.addEventListener('abort', onAbort);
     const lose = (lost: Lost['lost'], why: string): void => end({ lost, why: `${place(host)}: ${why}` });
     const enter = (next: Phase): void => {
       if (over) return; // a resolver may answer after its time
