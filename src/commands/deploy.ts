@@ -1,3 +1,4 @@
+import type { Result } from '../check.ts';
 import { checks } from '../checks/index.ts';
 import { needs as deployNeeds, questions } from '../deploy/needs.ts';
 import type { Fabric, SecretSource } from '../fabric.ts';
@@ -26,8 +27,15 @@ export const deploy = async (options: ChangeOptions): Promise<number> => {
     const first = await planDeployment(session, keyring, said);
     const { evidence, before, plan } = first.plan.length === 0 ? first : await planDeployment(session, keyring, checks);
     // What no plan of ours closes is said before anything is opened.
-    const open = before.results.filter(({ check, status }) => check.id === 'litellm/exposure' && (status === 'fail' || status === 'warn'));
-    if (open.length > 0) process.stderr.write(`${humanReport({ at: before.at, results: open }, session.paint, false)}\n`);
+    const open = before.results
+      .filter(({ check }) => check.id === 'litellm/exposure')
+      .flatMap((result): readonly Result[] => {
+        if (result.status !== 'fail' && result.status !== 'warn') return [];
+        const findings = result.findings.filter(({ fix }) => plan.length === 0 || fix !== 'deploy');
+        return findings.length === 0 ? [] : [{ ...result, findings }];
+      });
+    if (open.length > 0)
+      process.stderr.write(`no deployment closes this:\n${humanReport({ at: before.at, results: open }, session.paint, false)}\n`);
     const address = certain(evidence, deployNeeds(fabric), ({ know }) =>
       tailnetInterface(know(questions(fabric).interfaces), fabric.tailnet.range)?.addresses.find((one) =>
         within(one, fabric.tailnet.range),

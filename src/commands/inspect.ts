@@ -33,7 +33,7 @@ export interface Inspected {
  * reached and looked at, and the command names one that has nothing to judge.
  */
 export const inspect = async (target: Target, keyring: Keyring): Promise<Inspected> => {
-  const name = hostName(target, { name: target.address });
+  const name = hostName(target, { name: '' });
   const session = sessionOf(fabricOf(outline(target, name, target.user === 'root')));
   const asking = progress(`looking at ${target.address}`);
   try {

@@ -4,7 +4,7 @@ import type { Fabric, SecretName } from '../fabric.ts';
 import type { Plan, Step } from '../plan.ts';
 import { copiesHolding, processEnv } from '../probes/env.ts';
 import { sinceChange } from '../probes/file.ts';
-import { envPath } from '../services/litellm.ts';
+import { envPath, RUNBOOK_UNIT } from '../services/litellm.ts';
 import { activate } from './activate.ts';
 import { environment, noteNames, type Sealed, sealedNames } from './environment.ts';
 import { gate } from './gate.ts';
@@ -84,13 +84,15 @@ export const sync = (fabric: Fabric, facts: Facts, { before, fingerprints, by, r
         ? [{ do: 'run', host, title: 'note which names in .env are fabric’s', script: notes.join('\n'), undo: 'nothing' }]
         : [];
   const touched = copies.length + steps.length > 0;
+  // Who wrote the unit that is restarted is the next deployment's affair, too.
+  const conditions = state.fragment === RUNBOOK_UNIT ? OF_SERVICE.filter((id) => id !== 'litellm/unit-active') : OF_SERVICE;
   return {
     names,
     plan: [
       ...copies,
       ...steps,
       ...(restarts
-        ? [activate(fabric), gate(fabric, before, 'LiteLLM is up, answers and refuses strangers; nothing else is worse', OF_SERVICE, 60)]
+        ? [activate(fabric), gate(fabric, before, 'LiteLLM is up, answers and refuses strangers; nothing else is worse', conditions, 60)]
         : touched
           ? [envGate(fabric, before)]
           : []),
