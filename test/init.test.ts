@@ -90,7 +90,7 @@ test('--no-makefile writes none', async () => {
   expect(existsSync(join(cwd, 'Makefile'))).toBe(false);
 });
 
-test('the Makefile: make lists it, calls fabric, and says of a command that is not there that it is not there', async () => {
+test('the Makefile: make lists it, and each target calls a command that fabric has', async () => {
   const cwd = folder();
   await init(cwd, ...FLAGS);
   const make = (...args: readonly string[]) => run(cwd, 'make', [`FABRIC=${process.execPath} ${BIN}`, ...args]);
@@ -114,14 +114,10 @@ test('the Makefile: make lists it, calls fabric, and says of a command that is n
     ).schema,
   ).toBe('fabric.report/1');
   expect(validated.err).toMatch(/Error 3/);
-  const help = (await run(cwd, process.execPath, [BIN, '--help'])).out;
-  for (const [target, command] of [
-    ['doctor', 'doctor'],
-    ['secrets-sync', 'secrets'],
-  ] as const) {
-    const { code, err } = await make(target);
-    if (new RegExp(`^  ${command}[ |]`, 'm').test(help)) expect(err).not.toContain('this fabric has no command');
-    else expect([code, err]).toEqual([2, expect.stringContaining(`this fabric has no command '${command}'`)]);
+  for (const target of ['doctor', 'secrets-sync', 'deploy-litellm']) {
+    // Exit 3 is fabric's: it looked for the host; an exit 2 would be a command or a flag that it does not know.
+    const { err } = await make(target, target === 'doctor' ? 'ARGS=' : 'ARGS=--dry-run');
+    expect([target, err]).toEqual([target, expect.stringMatching(/Error [34]/)]);
   }
 });
 

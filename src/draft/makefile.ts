@@ -1,9 +1,7 @@
-/** The targets that a runbook names. A command that this fabric has not is said to be missing, by asking fabric itself. */
+/** The targets that a runbook names. */
 export const MAKEFILE = `# What a runbook calls, by fabric. \`make\` lists it. More flags: make deploy-litellm ARGS=--yes
 FABRIC ?= fabric
 ARGS ?=
-# Not every version of fabric has every command.
-has = @$(FABRIC) --help | grep -q '^  $(1)[ |]' || { echo "this fabric has no command '$(1)': fabric --help lists what it has" >&2; exit 2; }
 
 .DEFAULT_GOAL := help
 .PHONY: help deploy-litellm validate-litellm doctor secrets-sync
@@ -20,7 +18,6 @@ validate-litellm: ## is it as declared? changes nothing
 doctor: ## what is wrong, and why? changes nothing
 	@$(FABRIC) doctor $(ARGS)
 
-secrets-sync: ## fabric secrets sync, where this fabric has it
-	$(call has,secrets)
+secrets-sync: ## show which names change, ask, put what the stores hold into .env, restart LiteLLM where that changed something
 	@$(FABRIC) secrets sync $(ARGS)
 `;
