@@ -124,6 +124,8 @@ test('red, the plan, deployed, green, nothing to change: with Node and POSIX alo
     /^✓ gate: dns\/covered@mayi\.example\.net holds/m,
   ])
     expect(printed).toMatch(said);
+  // What is going to be done is said before it is.
+  expect(printed).toMatch(/^\$ fabric fix --all --yes\nPlan to fix [\s\S]*^✓ stop litellm-watch\.timer/m);
   expect(printed).not.toMatch(/illegal option|command not found|sk-demo/);
   expect([left, strange]).toEqual([[], []]);
 }, 180_000);
