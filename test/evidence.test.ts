@@ -250,6 +250,38 @@ test('evidence diff: verdicts first, then what was said differently, with contro
   ]);
 });
 
+test('evidence diff: each run has its own key for fingerprints, so what counts is which of them are equal', async () => {
+  const healthy = new Map(
+    [...answersOf()]
+      .filter(([key]) => key !== 'clock')
+      .map(([key, answer]) => [
+        key,
+        'out' in answer && key.startsWith('env/') ? { ...answer, out: `${answer.out}\nHAND_MADE ${'1f'.repeat(32)}` } : answer,
+      ]),
+  );
+  /** Every fingerprint made anew, the same for the same. */
+  const anew = (instead: (fingerprint: string) => string): Answers =>
+    new Map(
+      [...healthy].map(([key, answer]) => [
+        key,
+        'out' in answer && key.startsWith('env/') ? { ...answer, out: answer.out.replace(/\b[0-9a-f]{64}\b/g, instead) } : answer,
+      ]),
+    );
+  const flipped = (fingerprint: string): string => [...fingerprint].toReversed().join('');
+  says(healthy);
+  await record('key1');
+  says(anew(flipped));
+  await record('key2');
+  const same = await run(['evidence', 'diff', into('key1'), into('key2')]);
+  expect([same.code, same.out]).toEqual([0, '0 verdicts changed, 0 answers differ\n']);
+  says(anew(() => 'a'.repeat(64)));
+  await record('key3');
+  const { code, out } = await run(['evidence', 'diff', into('key1'), into('key3')]);
+  expect(code).toBe(1);
+  expect(out).toContain('    -HAND_MADE [value of HAND_MADE]\n    +HAND_MADE [value of LITELLM_MASTER_KEY]\n');
+  expect(out).not.toMatch(/[0-9a-f]{64}/);
+});
+
 test('evidence diff: the same is exit 0; an answer that vanished, another file, a host that was not asked', async () => {
   const same = await run(['evidence', 'diff', into('a'), into('a')]);
   expect([same.code, same.out]).toEqual([0, '0 verdicts changed, 0 answers differ\n']);
