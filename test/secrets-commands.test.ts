@@ -97,6 +97,19 @@ test('the commands of docs/secrets.md are understood', async () => {
   }
 });
 
+test('diff: a source that cannot be asked is named once, with the reason', async () => {
+  declare('', '    ONE: pass:litellm/one\n    TWO: file:nowhere\n');
+  const { code, out } = await fabric(['secrets', 'diff']);
+  expect([code, out.split('\n').slice(1, 3)]).toEqual([
+    1, // .env has neither
+    [
+      expect.stringMatching(/^ONE +source ≠ not in \.env \? process +pass:litellm\/one: [^:]+$/),
+      expect.stringMatching(/^TWO +source ≠ not in \.env \? process +\/\S*\/nowhere does not exist$/),
+    ],
+  ]);
+  declare();
+});
+
 test('as JSON: names, what becomes of them, and sealed steps', async () => {
   put('sk-third-0123456789abcdef');
   const { out, code } = await sync('--dry-run', '--format', 'json');

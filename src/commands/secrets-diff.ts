@@ -33,8 +33,9 @@ export const secretsDiff = async (service: string, options: DiffOptions): Promis
       const width = Math.max(0, ...compared.names.map(({ name }) => name.length));
       const rows = compared.names.map((one) => {
         const source = secrets.get(one.name);
-        const from = source === undefined ? 'nowhere' : sourceText(source);
-        return `${visible(one.name).padEnd(width)}  ${relation(one)}  ${visible(from)}${missing.has(one.name) ? `: ${visible(missing.get(one.name)?.missing ?? '')}` : ''}\n`;
+        // What is missing says where from.
+        const from = missing.get(one.name)?.missing ?? (source === undefined ? 'nowhere' : sourceText(source));
+        return `${visible(one.name).padEnd(width)}  ${relation(one)}  ${visible(from)}\n`;
       });
       process.stdout.write(rows.join(''));
       process.stdout.write(advice(compared));
