@@ -5,6 +5,7 @@ import { asDeclared, type Check } from '../src/check.ts';
 import exposure from '../src/checks/litellm/exposure.ts';
 import keyRequired from '../src/checks/litellm/key-required.ts';
 import modelsEqual from '../src/checks/litellm/models-equal.ts';
+import secretExpiry from '../src/checks/litellm/secret-expiry.ts';
 import tailnetAdmitted from '../src/checks/litellm/tailnet-admitted.ts';
 import unitActive from '../src/checks/litellm/unit-active.ts';
 import type { Answer, Lost } from '../src/evidence.ts';
@@ -214,6 +215,47 @@ test.each<[string, Said, string]>([
   ],
 ])('unit-active: %s', (_, said, expected) => {
   expect(judged(unitActive, said)).toBe(expected);
+});
+
+const [HOUR, DAY, NOW] = [3600, 86_400, 1_795_649_849];
+test.each<[string, number | null, string]>([
+  ['no date', null, 'pass'],
+  ['22 days left', 22 * DAY, 'pass'],
+  ['a second more than 21 days', 21 * DAY + 1, 'pass'],
+  ['21 days', 21 * DAY, 'warn: expires in 21 days'],
+  ['a second more than 3 days', 3 * DAY + 1, 'warn: expires in 3 days'],
+  ['3 days', 3 * DAY, 'fail: expires in 3 days'],
+  ['a day and a half', DAY + 12 * HOUR, 'fail: expires in 1 day'],
+  ['an hour and a half', 5400, 'fail: expires in 1 hour'],
+  ['5 hours ago', -5 * HOUR, 'fail: expired 5 hours ago'],
+  ['a month ago', -30 * DAY, 'fail: expired 30 days ago'],
+])('secret-expiry: %s', (_, left, expected) => {
+  const kept = fabricOf(
+    SAMPLE.replace('LITELLM_MASTER_KEY: env:LITELLM_MASTER_KEY', 'LITELLM_MASTER_KEY: { azure: { vault: kv-ops, name: master } }').replace(
+      'OPENROUTER_API_KEY: file:~/.secrets/openrouter',
+      'OPENROUTER_API_KEY: { vault: { path: openrouter, field: key } }',
+    ),
+  );
+  const answer = ok(`expires ${left === null ? 'never' : NOW + left}`);
+  const answers = new Map(needsOf(kept, [secretExpiry], options).map(({ key }) => [key, answer]));
+  const { results } = examine(kept, [secretExpiry], [{ vantage: 'here', at: NOW, answers }], options, 0);
+  const of = (name: string) => results.find(({ subject }) => subject === name);
+  const said = (name: string): string => {
+    const result = of(name);
+    const finding = result !== undefined && 'findings' in result ? result.findings[0] : undefined;
+    return `${result?.status}${finding === undefined ? '' : `: ${finding.saw.replace(`${name}: its store says that it `, '')}`}`;
+  };
+  expect([said('LITELLM_MASTER_KEY'), said('OPENROUTER_API_KEY')]).toEqual([expected, expected]);
+  const advice = (name: string): string => {
+    const result = of(name);
+    return result !== undefined && 'findings' in result ? (result.findings[0]?.advice ?? '') : '';
+  };
+  // fabric makes no key of somebody else's.
+  if (expected !== 'pass')
+    expect([advice('LITELLM_MASTER_KEY'), advice('OPENROUTER_API_KEY')]).toEqual([
+      expect.stringContaining('fabric secrets rotate LITELLM_MASTER_KEY'),
+      expect.not.stringContaining('rotate'),
+    ]);
 });
 
 test('config.yaml: merged verbatim, without any secret, every OpenRouter model with max_tokens, every model with an id', () => {

@@ -123,7 +123,10 @@ export const startOf = (answers: Answers): { readonly file: JsonObject; readonly
   };
   const notes: readonly Note[] = [
     { at: ['litellm', 'image'], text: 'pinned: a tag that stays, or a digest' },
-    { at: ['litellm', 'secrets'], text: 'what .env holds: env:NAME or file:PATH' },
+    {
+      at: ['litellm', 'secrets'],
+      text: 'what .env holds, and where it is kept: env:NAME, file:PATH, pass:ENTRY, sops:FILE#KEY, op://…; more in docs/secrets.md',
+    },
     { at: ['litellm', 'backends', kind, 'models'], text: 'context: (tokens) may stand beside id: and alias:' },
     ...(kind === 'openai'
       ? [

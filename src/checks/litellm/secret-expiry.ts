@@ -27,14 +27,19 @@ export default defineCheck({
           judge: ({ know }) => {
             const seconds = know(left);
             if (seconds === null || seconds > SOON * DAY) return [];
-            const days = Math.floor(Math.abs(seconds) / DAY);
-            const span = days > 0 ? `${days} days` : `${Math.floor(Math.abs(seconds) / 3600)} hours`;
+            const [unit, length] = Math.abs(seconds) >= DAY ? (['day', DAY] as const) : (['hour', 3600] as const);
+            const n = Math.floor(Math.abs(seconds) / length);
+            const span = `${n} ${unit}${n === 1 ? '' : 's'}`;
+            const sync = 'put it into the store with a later date, and run `fabric secrets sync`';
             return [
               {
                 severity: seconds <= LATE * DAY ? ('fail' as const) : ('warn' as const),
                 saw: `${name}: its store says that it ${seconds < 0 ? `expired ${span} ago` : `expires in ${span}`}`,
                 want: `a new one before ${SOON} days are left`,
-                advice: `Make a new one where it is issued, put it into the store with a later date, and run \`fabric secrets sync\`; for LiteLLM’s own key \`fabric secrets rotate ${name}\` does it.`,
+                advice:
+                  name === fabric.litellm.masterKey
+                    ? `\`fabric secrets rotate ${name}\` makes a new one; or make it yourself, ${sync}.`
+                    : `Make a new one where it is issued, ${sync}.`,
               },
             ];
           },
