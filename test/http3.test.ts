@@ -32,6 +32,15 @@ test.each([
   ['another field first', '0104000051'],
 ])('%s is no answer', (_, stream) => expect(() => readAnswer(Buffer.from(stream, 'hex'))).toThrow(/answer|status/));
 
+test.each([
+  ['203.0.113.14', 'a.lab.test:443:203.0.113.14'],
+  ['2001:db8:1::14', "'a.lab.test:443:[2001:db8:1::14]'"],
+])('as a shell would ask %s', (to, written) =>
+  expect(questionText({ at: 'here', via: 'http3', to, port: 443, name: 'a.lab.test', path: '/x', marker: null })).toBe(
+    `curl --http3-only -k --resolve ${written} https://a.lab.test:443/x`,
+  ),
+);
+
 test('nobody is there: what curl would print', async () => {
   const answer = await request({
     at: 'here',
