@@ -2,6 +2,7 @@
 import { expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { asDeclared, type Check } from '../src/check.ts';
+import configDrift from '../src/checks/litellm/config-drift.ts';
 import exposure from '../src/checks/litellm/exposure.ts';
 import keyRequired from '../src/checks/litellm/key-required.ts';
 import modelsEqual from '../src/checks/litellm/models-equal.ts';
@@ -11,10 +12,11 @@ import unitActive from '../src/checks/litellm/unit-active.ts';
 import type { Answer, Lost } from '../src/evidence.ts';
 import { examine, needsOf } from '../src/examine.ts';
 import type { Fabric } from '../src/fabric.ts';
+import { sha256 } from '../src/plan.ts';
 import { containers } from '../src/probes/container.ts';
 import { parseRule } from '../src/probes/firewall.ts';
 import { listeners } from '../src/probes/network.ts';
-import { declaredModels, environmentNames, renderConfig } from '../src/services/litellm.ts';
+import { declaredModels, environmentNames, envPath, files, renderConfig } from '../src/services/litellm.ts';
 import { within } from '../src/services/network.ts';
 import { fabricOf, SAMPLE, sample } from './sample.ts';
 
@@ -30,6 +32,12 @@ const judged = (check: Check, said: Said, fabric: Fabric = sample): string => {
   if (!result) return 'nothing to judge';
   return `${result.status}: ${'findings' in result ? result.findings.map(({ saw }) => saw).join('; ') : ''}${'lost' in result ? result.lost.map(({ why }) => why).join('; ') : ''}`;
 };
+
+/** The keys of a check's questions that begin so. */
+const keysOf = (check: Check, begin: string): readonly string[] =>
+  needsOf(sample, [check], options)
+    .map(({ key }) => key)
+    .filter((key) => key.startsWith(begin));
 
 const zone = (name: string, lines: Readonly<Record<string, string>>, rules: readonly string[] = []): string =>
   `${name}\n${Object.entries({ target: 'default', interfaces: '', sources: '', services: '', ports: '', ...lines })
@@ -215,6 +223,24 @@ test.each<[string, Said, string]>([
   ],
 ])('unit-active: %s', (_, said, expected) => {
   expect(judged(unitActive, said)).toBe(expected);
+});
+
+test('config-drift: where a file is younger than LiteLLM, what to paste shows the times of all three', () => {
+  const { host } = sample.litellm;
+  const there = files(sample.litellm).map(({ path, mode, owner, text }) => [
+    `file${path}`,
+    ok(`${mode} ${owner} ${sha256(text)}\n${text}`),
+  ]);
+  const said: Said = {
+    ...Object.fromEntries(there),
+    changed: ok('900'),
+    unit: ok('LoadState=loaded\nActiveState=active\nActiveEnterTimestamp=@100'),
+  };
+  expect(judged(configDrift, said)).toBe('fail: the files changed 100 s ago, LiteLLM started 900 s ago');
+  const answers = new Map(Object.entries(said).flatMap(([begin, one]) => keysOf(configDrift, begin).map((key) => [key, one] as const)));
+  const [result] = examine(sample, [configDrift], [{ vantage: host, at: 1000, answers }], options, 0).results;
+  const shown = result !== undefined && 'findings' in result ? (result.findings[0]?.reproduce ?? '') : '';
+  for (const path of [...files(sample.litellm).map((one) => one.path), envPath(sample.litellm)]) expect(shown).toContain(path);
 });
 
 const [HOUR, DAY, NOW] = [3600, 86_400, 1_795_649_849];

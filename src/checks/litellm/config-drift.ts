@@ -18,7 +18,8 @@ export default defineCheck({
     const { host } = fabric.litellm;
     const rendered = files(fabric.litellm);
     const there = rendered.map(({ path }) => file(host, path));
-    const changed = sinceChange(host, [...rendered.map(({ path }) => path), envPath(fabric.litellm)]);
+    const paths = [...rendered.map(({ path }) => path), envPath(fabric.litellm)];
+    const changed = sinceChange(host, paths);
     const state = unit(host, UNIT);
     return [
       {
@@ -66,7 +67,7 @@ export default defineCheck({
               reproduce: onHost(
                 fabric,
                 host,
-                `systemctl show -p ActiveEnterTimestamp ${UNIT}; sudo ls -l --time-style=full-iso ${rendered[0].path}`,
+                `systemctl show -p ActiveEnterTimestamp ${UNIT}; sudo ls -l --time-style=full-iso ${paths.join(' ')}`,
               ),
             },
           ];
