@@ -125,7 +125,7 @@ export const startOf = (answers: Answers): { readonly file: JsonObject; readonly
     { at: ['litellm', 'image'], text: 'pinned: a tag that stays, or a digest' },
     {
       at: ['litellm', 'secrets'],
-      text: 'what .env holds, and where it is kept: env:NAME, file:PATH, pass:ENTRY, sops:FILE#KEY, op://…; more in docs/secrets.md',
+      text: 'what .env holds, from where it is kept: env:NAME, file:PATH, pass:ENTRY, … (docs/secrets.md)',
     },
     { at: ['litellm', 'backends', kind, 'models'], text: 'context: (tokens) may stand beside id: and alias:' },
     ...(kind === 'openai'
