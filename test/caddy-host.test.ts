@@ -1,6 +1,6 @@
 // What is asked of Caddy's host, by its own shell: docker, nsenter and the rest say what Docker 28.5.2 and Caddy 2.11.4 said. Of what
 // leaves the host, that no secret is in it.
-import { execFileSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -58,8 +58,9 @@ const asked = <T>(probe: Probe<T>, said: Readonly<Record<string, string>> = {}):
   put('nsenter', said['admin'] === undefined ? 'exit 7' : told('admin', said['admin']));
   put('ss', told('ss', said['ss'] ?? ''));
   const env = { PATH: `${dir}:${process.env['PATH']}`, LC_ALL: 'C' };
-  const raw = execFileSync('sh', ['-c', questionText(probe.question)], { env, encoding: 'utf8' }).replace(/\n$/, '');
-  return { raw, value: probe.read({ code: 0, out: raw, err: '' }, 0) };
+  const { status, stdout, stderr } = spawnSync('sh', ['-c', questionText(probe.question)], { env, encoding: 'utf8' });
+  const raw = stdout.replace(/\n$/, '');
+  return { raw, value: probe.read({ code: status ?? -1, out: raw, err: stderr }, 0) };
 };
 test('the instance, of docker', () => {
   expect(asked(instance(caddy)).value).toEqual({
@@ -150,12 +151,13 @@ test('Caddy’s own words for its file', () => {
     is: 'refused',
     why: 'Error: /etc/caddy/Caddyfile:6: unrecognized directive: 200',
   });
-  expect(
-    asked(adapted(caddy), {
-      caddy: 'echo "Error response from daemon: Container x is restarting, wait until the container is running" >&2; exit 1',
-    }).value,
-  ).toBe(null);
   expect(asked(version(caddy)).value).toEqual([2, 11, 4]);
+  for (const gone of [
+    'echo "Error response from daemon: Container x is restarting, wait until the container is running" >&2; exit 1',
+    'echo "Error response from daemon: container x is not running" >&2; exit 1',
+    'exit 137',
+  ])
+    expect([asked(adapted(caddy), { caddy: gone }).value, asked(version(caddy), { caddy: gone }).value]).toEqual([null, null]);
 });
 
 test('the file: what an edit is made from, at its place, and nothing else of it', () => {

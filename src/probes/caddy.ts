@@ -156,6 +156,8 @@ export const version = (caddy: Caddy): Probe<readonly number[] | null> =>
     'version',
     `${findCaddy(caddy)}\nif [ "$p" = 0 ]; then echo absent; exit; fi\nv=$(c version) || exit; case $v in v[0-9]* | [0-9]*) echo "$v";; *) c build-info | awk '$2 == "github.com/caddyserver/caddy/v2" { print $3; exit }';; esac`,
     (answer) => {
+      // It restarts for ever, and was up for a moment: between where it was found and where it was asked.
+      if (answer.code === 137 || (answer.code !== 0 && /is restarting|is not running|state improper/.test(answer.err))) return null;
       const text = succeeded(answer);
       if (text === 'absent') return null;
       const [, numbers] = /^v?(\d+\.\d+\.\d+)/.exec(text) ?? [];
