@@ -9,10 +9,12 @@ import { plan } from '../src/deploy/plan.ts';
 import { obstacles } from '../src/deploy/preconditions.ts';
 import * as removal from '../src/deploy/remove.ts';
 import * as rolling from '../src/deploy/rollback.ts';
+import * as syncing from '../src/deploy/sync.ts';
 import { type Answer, type Evidence, facts, type Lost, type Probe } from '../src/evidence.ts';
 import { examine, needsOf } from '../src/examine.ts';
 import type { Fabric } from '../src/fabric.ts';
 import { type Plan, type Step, sha256 } from '../src/plan.ts';
+import { engineStorage } from '../src/probes/env.ts';
 import { humanPlan, title } from '../src/report/plan.ts';
 import { baseUrl, files } from '../src/services/litellm.ts';
 import { fabricOf, SAMPLE, sample } from './sample.ts';
@@ -55,7 +57,17 @@ const unit = (properties: Readonly<Record<string, string>>): Answer =>
   );
 const prints = new Map([...sample.litellm.secrets.keys()].map((name) => [name, `print-of-${name}`]));
 
-/** A host on which nothing was ever deployed. */
+/** What `stat` says of podman's folder, the one above it, and the database in it. */
+const engine = (mode: string, { above = '755', database = '644' }: { above?: string; database?: string | null } = {}): Answer =>
+  ok(
+    [
+      `${above} /var/lib/containers`,
+      `${mode} /var/lib/containers/storage`,
+      ...(database === null ? [] : [`${database} /var/lib/containers/storage/db.sql`]),
+    ].join('\n'),
+  );
+
+/** A host on which nothing was ever deployed: Debian 13, booted since podman was installed. */
 const virgin: Said = {
   'file/': ok('absent'),
   'sealed/': ok('absent'),
@@ -72,6 +84,7 @@ const virgin: Said = {
   'firewall/settings': ok('DefaultZone=public\nStrictForwardPorts=no'),
   interfaces: ok('2: tailscale0    inet 100.64.0.14/10 scope global\n3: eth0    inet 203.0.113.14/24 scope global'),
   'fabric/kept': ok(''),
+  'podman/database': engine('755'),
   'litellm/health': { code: 7, out: '', err: '' },
 };
 
@@ -94,6 +107,7 @@ const after = (fabric: Fabric): Said => {
     'firewall/runtime': ok(ZONES(RULE)),
     'firewall/permanent': ok(ZONES(RULE).replace('running\n', '')),
     'fabric/kept': ok('current 1\ninforce yes\nrelease 1 900 image ann@laptop\nbytes 1'),
+    'podman/database': engine('700'),
     'litellm/health': ok('"I\'m alive!"\n200'),
   };
 };
@@ -106,12 +120,14 @@ const planned = (said: Said, fabric: Fabric = sample): Plan => {
 };
 const titles = (steps: Plan): readonly string[] => steps.map((step) => title(step).replace(/ \(.*/, ''));
 const GATE = 'gate: LiteLLM is up, answers, refuses strangers and serves the declared models; nothing else is worse';
+const CLOSE = 'make /var/lib/containers/storage 700';
 const OPEN = 'let 100.64.0.0/10 connect to port 4000: zone public';
 
 test('a virgin host: pull first, files, start, gate, the firewall last, then the release is kept', () => {
   const steps = planned(virgin);
   expect(titles(steps)).toEqual([
     'pull ghcr.io/berriai/litellm:v1.109.1',
+    CLOSE,
     'write /flux/apps/litellm/config.yaml',
     'write /flux/apps/litellm/.env',
     'write /etc/containers/systemd/litellm.container',
@@ -162,6 +178,12 @@ test.each<[string, Said, readonly string[]]>([
     own({ 'env/': ok(`644 root:root\n${[...prints].map(([name, print]) => `${name} ${print}`).join('\n')}`) }),
     ['make /flux/apps/litellm/.env 600 root:root', GATE, 'keep'],
   ],
+  ['podman’s folder opened to others: closed without a restart', own({ 'podman/database': engine('755') }), [CLOSE, GATE]],
+  [
+    'podman’s folder opened to others, and a restart: closed before it',
+    own({ 'podman/database': engine('755'), 'changed/': ok('980') }),
+    [CLOSE, 'restart', GATE],
+  ],
   [
     'stopped by hand',
     own({ unit: unit({ ActiveState: 'inactive', FragmentPath: '/run/systemd/generator/litellm.service' }) }),
@@ -180,6 +202,94 @@ test.each<[string, Said, readonly string[]]>([
   ],
 ])('%s', (_, said, expected) => {
   const seen = titles(planned(said));
+  expect(seen.length, seen.join('\n')).toBe(expected.length);
+  expected.forEach((begin, n) => {
+    expect(seen[n]).toContain(begin);
+  });
+});
+
+// Others get at the database in it, or will once podman has made it.
+test.each<[string, Answer, 'open' | 'closed' | 'not there']>([
+  ['as podman makes it', engine('700'), 'closed'],
+  ['as systemd-tmpfiles leaves it', engine('755'), 'open'],
+  ['the same before podman ran: it makes the database 0644', engine('755', { database: null }), 'open'],
+  ['as podman makes it, before the database', engine('700', { database: null }), 'closed'],
+  ['entered, if not listed', engine('711'), 'open'],
+  ['root’s group alone', engine('750'), 'open'],
+  ['root’s group enters, and the database is root’s alone', engine('750', { database: '600' }), 'closed'],
+  ['root’s group enters, and only others read', engine('750', { database: '604' }), 'closed'],
+  ['listed, and not entered', engine('744'), 'closed'],
+  ['sticky bits', engine('2755'), 'open'],
+  ['the folder above is closed', engine('755', { above: '700' }), 'closed'],
+  ['podman has not run, or keeps its things elsewhere', ok(''), 'not there'],
+])('podman’s folder: %s', (_, said, is) => {
+  const { open, mode } = engineStorage('akira').read(said, 1000);
+  expect(mode === null ? 'not there' : open ? 'open' : 'closed').toBe(is);
+  // A deployment of all, a restart, and one that changes nothing.
+  const closes = (from: Said): boolean => titles(planned({ ...from, 'podman/database': said })).includes(CLOSE);
+  expect([closes(virgin), closes(own({ 'changed/': ok('980') })), closes(after(sample))]).toEqual(
+    is === 'closed' ? [false, false, false] : is === 'open' ? [true, true, true] : [true, true, false],
+  );
+});
+
+test('podman’s folder is closed before anything starts, taken back by nobody, and the gate wants it closed', () => {
+  for (const from of [virgin, own({ 'podman/database': engine('755'), 'changed/': ok('980') })]) {
+    const steps = planned(from);
+    const [step] = steps.filter((one) => title(one).startsWith(CLOSE));
+    expect(step).toMatchObject({ do: 'run', undo: 'nothing', title: `${CLOSE} (it is 755), which is not taken back` });
+    const at = (begin: string): number => titles(steps).findIndex((one) => one.startsWith(begin));
+    expect(at('restart')).toBeGreaterThan(at(CLOSE));
+    expect(steps.flatMap((one) => (one.do === 'gate' ? one.must : []))).toContainEqual({
+      id: 'litellm/engine-private@akira',
+      atWorst: 'pass',
+    });
+    // The check's own fix is this step, to the letter.
+    const evidence = hear(needsOf(sample, checks, asDeclared), from);
+    const { results } = examine(sample, checks, evidence, asDeclared, 1000);
+    const found = results.find(({ id }) => id === 'litellm/engine-private@akira');
+    expect(found?.status === 'fail' && found.findings.map(({ fix }) => fix)).toEqual([[step]]);
+  }
+});
+
+const SYNC_GATE = 'gate: LiteLLM is up, answers and refuses strangers; nothing else is worse';
+const ENV_GATE = 'gate: .env is complete, and root’s alone, as is what podman remembers of it';
+const older = ok('600 root:root\nLITELLM_MASTER_KEY older\nOPENROUTER_API_KEY print-of-OPENROUTER_API_KEY');
+const stopped = unit({ LoadState: 'loaded', ActiveState: 'inactive', SubState: 'dead' });
+test.each<[string, Said, 'auto' | 'never', readonly string[]]>([
+  ['nothing differs', {}, 'auto', []],
+  ['nothing differs, and podman’s folder is open', { 'podman/database': engine('755') }, 'auto', [CLOSE, ENV_GATE]],
+  ['a key changed', { 'env/': older }, 'auto', ['edit /flux/apps/litellm/.env', 'restart', SYNC_GATE, 'keep']],
+  [
+    'a key changed, and podman’s folder is open',
+    { 'env/': older, 'podman/database': engine('755') },
+    'auto',
+    [CLOSE, 'edit /flux/apps/litellm/.env', 'restart', SYNC_GATE, 'keep'],
+  ],
+  [
+    'the same without a restart: it may come at any time',
+    { 'env/': older, 'podman/database': engine('755') },
+    'never',
+    [CLOSE, 'edit /flux/apps/litellm/.env', ENV_GATE],
+  ],
+  [
+    'the same of a unit that is stopped',
+    { 'env/': older, 'podman/database': engine('755'), unit: stopped },
+    'auto',
+    [CLOSE, 'edit', ENV_GATE],
+  ],
+  ['no folder, and nothing starts', { 'env/': older, 'podman/database': ok(''), unit: stopped }, 'auto', ['edit', ENV_GATE]],
+  ['no folder, and a restart', { 'env/': older, 'podman/database': ok('') }, 'auto', [CLOSE, 'edit', 'restart', SYNC_GATE, 'keep']],
+])('a sync: %s', (_, said, restart, expected) => {
+  const all = [...syncing.needs(sample), ...needsOf(sample, checks, asDeclared)];
+  const evidence = hear(all, { ...after(sample), 'fabric/names': ok([...prints.keys()].join('\n')), ...said });
+  const before = examine(sample, checks, evidence, asDeclared, 1000);
+  const { plan: steps } = syncing.sync(sample, facts(evidence, syncing.needs(sample)), {
+    before,
+    fingerprints: prints,
+    by: 'a@b',
+    restart,
+  });
+  const seen = titles(steps);
   expect(seen.length, seen.join('\n')).toBe(expected.length);
   expected.forEach((begin, n) => {
     expect(seen[n]).toContain(begin);
@@ -225,6 +335,7 @@ const runbook: Said = {
 test('a host deployed the runbook’s way: its files are kept, unit and container retired before ours starts', () => {
   const seen = titles(planned(without(runbook)));
   expect(seen).toEqual([
+    CLOSE,
     'keep the files of the earlier deployment in /var/lib/fabric/litellm/found',
     'write /flux/apps/litellm/config.yaml',
     'write /flux/apps/litellm/.env',
@@ -360,6 +471,11 @@ test('rollback: image, config.yaml and .env of the release before, together, thr
     'gate: LiteLLM is up, answers and refuses strangers',
     'release 1 is the one in force',
   ]);
+});
+test('rollback closes podman’s folder before it starts anything', () => {
+  const seen = titles(rolled({ ...released(KEYED, EXEC), 'podman/database': engine('755') }));
+  expect(seen.slice(0, 2)).toEqual(['pull ghcr.io/berriai/litellm:v1.108.0 unless it is there', CLOSE]);
+  expect(seen.filter((one) => one === CLOSE).length).toBe(1);
 });
 test('rollback opens the firewall again where a later release had closed it', () => {
   const shut = { 'firewall/runtime': ok(ZONES('')), 'firewall/permanent': ok(ZONES('').replace('running\n', '')) };

@@ -67,7 +67,8 @@ const states: readonly (readonly [
   name: string,
   how: { readonly root?: readonly string[]; readonly fabric?: readonly string[]; readonly yaml?: string },
 ])[] = [
-  ['virgin', { root: ['systemctl stop vllm'] }],
+  // Podman's folder as systemd-tmpfiles leaves it, where that is first.
+  ['virgin', { root: ['systemctl stop vllm', 'podman ps -q; chmod 755 /var/lib/containers/storage'] }],
   ['the backend runs, under another model’s name', { root: [vllm('qwen3-8b')] }],
   ['deployed by a runbook', { root: [vllm('qwen2.5-7b'), runbook(KEY), UNTIL_ALIVE] }],
   ['a timer of somebody’s calls /health', { root: [poller(KEY), UNTIL_POLLED] }],

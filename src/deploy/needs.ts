@@ -1,7 +1,7 @@
 import type { Probe } from '../evidence.ts';
 import type { Fabric } from '../fabric.ts';
 import { container, containers, image } from '../probes/container.ts';
-import { envFile } from '../probes/env.ts';
+import { engineStorage, envFile } from '../probes/env.ts';
 import { file, sinceChange } from '../probes/file.ts';
 import { firewallSettings, permanentZones, runtimeFirewall } from '../probes/firewall.ts';
 import { machine } from '../probes/machine.ts';
@@ -27,6 +27,7 @@ export const questions = (fabric: Fabric) => {
     image: image(host, litellm.image),
     container: container(host, CONTAINER),
     containers: containers(host),
+    engine: engineStorage(host),
     listeners: listeners(host, listen.port),
     firewall: runtimeFirewall(host),
     permanent: permanentZones(host),

@@ -6,6 +6,7 @@ import { type File, files } from '../services/litellm.ts';
 import { quote } from '../shell.ts';
 import { activate } from './activate.ts';
 import { earlier, keepFound, retire } from './earlier.ts';
+import { closeEngine } from './engine.ts';
 import { environment, noteNames, permissions, sealedNames } from './environment.ts';
 import { closeStale, openFirewall } from './firewall.ts';
 import { gate } from './gate.ts';
@@ -25,6 +26,7 @@ const OWN: readonly CheckId[] = [
   'litellm/config-drift',
   'litellm/env-complete',
   'litellm/env-private',
+  'litellm/engine-private',
 ];
 const AFTER_FIREWALL: readonly CheckId[] = ['litellm/tailnet-admitted', 'litellm/access'];
 
@@ -72,9 +74,11 @@ export const plan = (fabric: Fabric, facts: Facts, { before, fingerprints, by }:
       ? [{ do: 'run', host, title: `pull ${litellm.image}`, script: `podman pull -q ${quote(litellm.image)}`, undo: 'nothing' }]
       : [];
   const firewall = [...openFirewall(fabric, facts), ...closeStale(fabric, facts)];
+  const close = closeEngine(fabric, facts, restart);
   const service: readonly Step[] =
-    restart || fileSteps.length > 0
+    restart || fileSteps.length > 0 || close.length > 0
       ? [
+          ...close,
           ...(found && first ? [keepFound(fabric)] : []),
           ...fileSteps,
           ...retireSteps,

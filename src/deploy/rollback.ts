@@ -7,6 +7,7 @@ import { FOUND, inForce, type Previous, previousRelease, RELEASES } from '../pro
 import { UNIT } from '../services/litellm.ts';
 import { bracket, quote } from '../shell.ts';
 import { activate } from './activate.ts';
+import { closeEngine } from './engine.ts';
 import { openFirewall } from './firewall.ts';
 import { hopeless } from './gate.ts';
 import { needs as deployNeeds, questions } from './needs.ts';
@@ -59,6 +60,7 @@ export const plan = (fabric: Fabric, facts: Facts, before: Report): Plan => {
   const mine = must.must.filter(({ id }) => OWN.some((check) => id.startsWith(`${check}@`)));
   return [
     pull(host, previous),
+    ...closeEngine(fabric, facts, true),
     ...restores,
     activate(fabric),
     {

@@ -6,13 +6,14 @@ import { copiesHolding, processEnv } from '../probes/env.ts';
 import { sinceChange } from '../probes/file.ts';
 import { envPath, RUNBOOK_UNIT } from '../services/litellm.ts';
 import { activate } from './activate.ts';
+import { closeEngine } from './engine.ts';
 import { environment, noteNames, type Sealed, sealedNames } from './environment.ts';
 import { gate } from './gate.ts';
 import { questions } from './needs.ts';
 import { keepRelease } from './release.ts';
 
 /** Conditions of our own: what else of a deployment differs is the next deployment's affair. */
-const OF_ENV: readonly CheckId[] = ['litellm/env-complete', 'litellm/env-private'];
+const OF_ENV: readonly CheckId[] = ['litellm/env-complete', 'litellm/env-private', 'litellm/engine-private'];
 const OF_SERVICE: readonly CheckId[] = [
   'litellm/unit-active',
   'litellm/liveliness',
@@ -24,13 +25,14 @@ const OF_SERVICE: readonly CheckId[] = [
 /** What syncing must know of the host. */
 const asked = (fabric: Fabric) => {
   const { host, secrets, masterKey } = fabric.litellm;
-  const { env, written, config, unit, kept } = questions(fabric);
+  const { env, written, config, unit, kept, engine } = questions(fabric);
   return {
     env,
     written,
     config,
     unit,
     kept,
+    engine,
     changed: sinceChange(host, [envPath(fabric.litellm)]),
     process: processEnv(host, envPath(fabric.litellm), [...secrets.keys()]),
     ...(masterKey === null ? {} : { copies: copiesHolding(host, masterKey) }),
@@ -83,12 +85,14 @@ export const sync = (fabric: Fabric, facts: Facts, { before, fingerprints, by, r
       : notes.length > 0
         ? [{ do: 'run', host, title: 'note which names in .env are fabric’s', script: notes.join('\n'), undo: 'nothing' }]
         : [];
-  const touched = copies.length + steps.length > 0;
+  const close = closeEngine(fabric, facts, restarts);
+  const touched = close.length + copies.length + steps.length > 0;
   // Who wrote the unit that is restarted is the next deployment's affair, too.
   const conditions = state.fragment === RUNBOOK_UNIT ? OF_SERVICE.filter((id) => id !== 'litellm/unit-active') : OF_SERVICE;
   return {
     names,
     plan: [
+      ...close,
       ...copies,
       ...steps,
       ...(restarts
@@ -108,7 +112,7 @@ const namedIn = (text: string): ReadonlySet<SecretName> =>
 
 /** LiteLLM was not restarted, so only .env is looked at: it still wants the key that it was started with. */
 const envGate = (fabric: Fabric, before: Report): Step => {
-  const all = gate(fabric, before, '.env is complete, and root’s alone', OF_ENV, 10);
+  const all = gate(fabric, before, '.env is complete, and root’s alone, as is what podman remembers of it', OF_ENV, 10);
   return {
     ...all,
     must: all.must.filter(({ id }) => OF_ENV.some((check) => id.startsWith(`${check}@`))),

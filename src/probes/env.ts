@@ -1,6 +1,7 @@
 import { type Probe, succeeded, Unreadable } from '../evidence.ts';
 import type { HostName, SecretName } from '../fabric.ts';
 import { RUN_KEY } from '../secret.ts';
+import { DATABASE, STORAGE } from '../services/engine.ts';
 import { CONTAINER, UNIT } from '../services/litellm.ts';
 import { quote } from '../shell.ts';
 import { journal, STATE } from '../state.ts';
@@ -149,37 +150,37 @@ export const keptPrivately = (at: HostName): Probe<readonly Omit<EnvCopy, 'value
       .map(([path = '', mode = '', owner = '']) => ({ path, mode, owner })),
 });
 
-const STORAGE = '/var/lib/containers/storage';
-/** Podman's folder, where others than root get at the database in it. */
-export interface Readable {
-  readonly folder: string;
-  readonly database: string;
-  readonly mode: string;
+/** Podman's folder, and the database in it, which holds the environment of every container. */
+export interface EngineStorage {
+  /** Octal digits. `null`: there is no such folder, so podman has not run yet, or keeps its things elsewhere. */
+  readonly mode: string | null;
+  readonly database: boolean;
+  /** Others than root, or root's group, may read the database: where it is not there yet, once podman makes it (0644). */
+  readonly open: boolean;
 }
 
 /**
- * Whether others than root may read podman's database, which holds the environment of every container. `null`: they may not, or there is none.
+ * Who gets at podman's database. A link is followed: some keep the folder on another disk.
  *
  *   755 /var/lib/containers
  *   755 /var/lib/containers/storage
  *   644 /var/lib/containers/storage/db.sql
  */
-export const engineDatabase = (at: HostName): Probe<Readable | null> => ({
+export const engineStorage = (at: HostName): Probe<EngineStorage> => ({
   key: 'podman/database',
   question: {
     at,
     via: 'sh',
     sudo: true,
-    script: `f=${STORAGE}/db.sql; [ -e "$f" ] || exit 0; stat -c '%a %n' ${STORAGE.replace(/\/[^/]+$/, '')} ${STORAGE} "$f"`,
+    script: `[ -e ${STORAGE} ] || exit 0; set -- ${STORAGE.replace(/\/[^/]+$/, '')} ${STORAGE}; [ ! -e ${DATABASE} ] || set -- "$@" ${DATABASE}; stat -L -c '%a %n' "$@"`,
   },
   read: (answer) => {
-    const [above, mode, file] = succeeded(answer)
-      .split('\n')
-      .filter(Boolean)
-      .map((line) => Number.parseInt(line, 8));
-    if (above === undefined || mode === undefined || file === undefined) return null;
-    const open = [0o001, 0o010].some((enter) => (above & enter) !== 0 && (mode & enter) !== 0 && (file & (enter * 4)) !== 0);
-    return open ? { folder: STORAGE, database: `${STORAGE}/db.sql`, mode: mode.toString(8) } : null;
+    const text = succeeded(answer);
+    if (text === '') return { mode: null, database: false, open: false };
+    const [above, mode, file] = text.split('\n').map((line) => Number.parseInt(line, 8));
+    if (above === undefined || mode === undefined) throw new Unreadable(`stat said ${JSON.stringify(text.slice(0, 80))}`);
+    const open = [0o001, 0o010].some((enter) => (above & enter) !== 0 && (mode & enter) !== 0 && ((file ?? 0o644) & (enter * 4)) !== 0);
+    return { mode: mode.toString(8), database: file !== undefined, open };
   },
 });
 

@@ -18,7 +18,8 @@ export const fileCommands = (): Commands => {
   const ownerOf = (path: string): string => owners.get(statSync(path).ino) ?? 'root:root';
 
   const stat = (call: Call): Said => {
-    const [flag, format = '', ...paths] = call.args;
+    // It always looks at what a link leads to: nothing here asks for links themselves.
+    const [flag, format = '', ...paths] = call.args[0] === '-L' ? call.args.slice(1) : call.args;
     if (flag !== '-c') return unknownUse('stat', call);
     let [out, err] = ['', ''];
     for (const path of paths) {

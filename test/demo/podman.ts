@@ -1,6 +1,6 @@
 // podman: the images of LiteLLM and n8n, and containers of them, whose processes are the stand-ins for both.
 import { createHash } from 'node:crypto';
-import { mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Firewall } from './firewalld.ts';
 import { litellm, pricesOf } from './models.ts';
@@ -39,6 +39,8 @@ export interface Podman {
 }
 
 const N8N = 'docker.io/n8nio/n8n:2.40.7';
+/** Where it keeps its things, the database among them, which everybody who gets there may read. */
+const STORAGE = 'var/lib/containers/storage';
 /** netavark's own range. */
 const BRIDGE = '10.88.0.0/16';
 
@@ -154,6 +156,13 @@ export const podman = (root: string, network: Network, firewall: Firewall, patie
     });
   };
 
+  /** What each of its commands begins with. A folder that somebody made before it keeps its mode. */
+  const remember = (): void => {
+    mkdirSync(join(root, STORAGE, '..'), { recursive: true, mode: 0o755 });
+    mkdirSync(join(root, STORAGE), { recursive: true, mode: 0o700 });
+    if (!existsSync(join(root, STORAGE, 'db.sql'))) writeFileSync(join(root, STORAGE, 'db.sql'), '', { mode: 0o644 });
+  };
+
   const missing = (name: string): Said => ({ code: 125, err: `Error: no container with name or ID "${name}" found: no such container\n` });
   const filled = (format: string, fields: Readonly<Record<string, string>>): string =>
     format
@@ -168,11 +177,11 @@ export const podman = (root: string, network: Network, firewall: Firewall, patie
     const last = args.at(-1) ?? '';
     const format = args[args.indexOf('--format') + 1] ?? '';
     const one = get(last);
+    if (verb === '--version') return { out: 'podman version 5.4.2\n' };
+    remember();
     switch (verb) {
-      case '--version':
-        return { out: 'podman version 5.4.2\n' };
       case 'info':
-        return { out: `${filled(format, { 'Store.GraphRoot': '/var/lib/containers/storage' })}\n` };
+        return { out: `${filled(format, { 'Store.GraphRoot': `/${STORAGE}` })}\n` };
       case 'image':
         if (second === 'exists') return { code: images.has(last) ? 0 : 1 };
         return images.has(last) ? { out: `${idOf(last)}\n` } : { code: 125, err: `Error: ${last}: image not known\n` };

@@ -21,7 +21,9 @@ const asBefore = (): Promise<string> =>
     'sha256sum /flux/apps/litellm/* /flux/apps/litellm/.env /etc/containers/systemd/* 2>/dev/null; find /flux/apps/litellm -printf "%p %m %u:%g %s\\n" 2>/dev/null | sort; firewall-cmd --list-rich-rules; firewall-cmd --permanent --list-rich-rules; ls /var/lib/fabric/journal 2>/dev/null; cat /var/lib/fabric/lock 2>/dev/null; true',
   );
 
+const STORAGE = '/var/lib/containers/storage';
 beforeAll(async () => {
+  await it.root(`rm -rf ${STORAGE}`); // podman has never run
   await it.vllm('--host 127.0.0.1 --port 8000 --model qwen2.5-7b');
 });
 
@@ -30,6 +32,9 @@ test('a plan can be read before anything is touched', async () => {
   const { code, out } = await it.fabric(YAML, ['deploy', 'litellm', '--dry-run', '--exit-code']);
   expect(code).toBe(6);
   expect(out).toContain('+ LITELLM_MASTER_KEY=[secret LITELLM_MASTER_KEY]');
+  // To be asked makes podman make its folder: as it should be.
+  expect(out).not.toContain(STORAGE);
+  expect(await it.root(`stat -c %a ${STORAGE}`)).toBe('700');
   expect(await asBefore()).toBe(before);
   const unasked = await it.fabric(YAML, ['deploy', 'litellm']);
   expect([unasked.code, unasked.err]).toEqual([2, expect.stringContaining('--yes to apply the plan')]);
@@ -43,7 +48,8 @@ test('an image that cannot be had: said, and nothing has changed', async () => {
   expect(await asBefore()).toBe(before);
 });
 
-test('a config that LiteLLM refuses to boot with, on a virgin host: taken back to nothing', async () => {
+test('a config that LiteLLM refuses to boot with, on a virgin host: taken back to nothing, but for podman’s folder, which is not opened again', async () => {
+  await it.root(`chmod 755 ${STORAGE}`);
   const before = await asBefore();
   const { code, err } = await it.fabric(fabricYaml({ more: '  config:\n    router_settings:\n      health_check_interval: 0\n' }), [
     'deploy',
@@ -54,6 +60,7 @@ test('a config that LiteLLM refuses to boot with, on a virgin host: taken back t
   expect(err).toContain('everything is as it was');
   expect(await asBefore()).toBe(before);
   expect(await it.root('systemctl show -p LoadState --value litellm')).toBe('not-found');
+  expect(await it.root(`stat -c %a ${STORAGE}`)).toBe('700');
 });
 
 test('deployed on a virgin host: the tailnet gets 200, a stranger nothing, and `default` completes', async () => {

@@ -11,11 +11,21 @@ import { uncarried } from '../../src/env-file.ts';
 import { scriptOf } from '../../src/hosts/perform.ts';
 import { Secret } from '../../src/secret.ts';
 import { fabricYaml, having, IMAGE, keepFixture, lab } from './lab.ts';
-import { watch } from './traces.ts';
+import { type Seen, watch } from './traces.ts';
 
 const it = lab('fsecrets');
 const STORES = process.env['STORES_DIR'] ?? '/var/lib/fabric-lab/stores';
-const NOWHERE = { samples: expect.toSatisfy((n: number) => n > 5), inArguments: [], inEnvironments: [], inFiles: [] };
+const NOWHERE = {
+  samples: expect.toSatisfy((n: number) => n > 5),
+  inArguments: [],
+  inEnvironments: [],
+  inFiles: [],
+  // Podman's database, where the container's environment is, was looked at, and was root's alone.
+  inEngine: expect.arrayContaining(['db.sql']),
+};
+const STORAGE = '/var/lib/containers/storage';
+/** Podman's folder as Debian 13 has it once it was booted with podman installed: by systemd's own tool, as it makes it. */
+const TMPFILES_FIRST = `rm -rf ${STORAGE}; systemd-tmpfiles --create --boot --prefix=/var/lib/containers; stat -c %a ${STORAGE}`;
 const [OLD, NEW] = ['sk-lab-old-4711aabbccddeeff', 'sk-lab-new-0815ffeeddccbbaa'];
 const EXTRA = `tok#en $HOME "x" 'y' ä€ =;&`;
 const source = (name: string): string => join(it.dir, 'keys', name);
@@ -35,14 +45,31 @@ const status = (key: string): Promise<string> =>
     `printf 'Authorization: Bearer %s\\n' '${key}' | curl -s -m 5 -o /dev/null -w '%{http_code}' -H @- http://127.0.0.1:4000/v1/models`,
   );
 
+let first: Seen;
 beforeAll(async () => {
   mkdirSync(join(it.dir, 'keys'), { mode: 0o700 });
   put('master', OLD);
   put('EXTRA_KEY', EXTRA);
   await it.vllm('--host 127.0.0.1 --port 8000 --model qwen2.5-7b');
+  expect(await it.root(TMPFILES_FIRST)).toBe('755');
+  const watching = watch(it, [OLD, EXTRA], { sources: join(it.dir, 'keys'), given: /^$/ });
   const { code, err } = await it.fabric(YAML, ['deploy', 'litellm', '--yes']);
+  first = await watching.end();
   expect(err).toContain('keep this as a release');
   expect(code).toBe(0);
+});
+
+test('the first deployment: at no moment was a key where others could read it, in what podman remembers neither', async () => {
+  expect(first).toEqual(NOWHERE);
+  expect(await it.root(`stat -c %a ${STORAGE}; runuser -u nosudo -- cat ${STORAGE}/db.sql 2>&1 | head -c 200`)).toMatch(
+    /^700\n.*Permission denied$/,
+  );
+  // In root's hands it is readable, and holds the key: the look was not in vain.
+  expect(await it.root(`grep -c -F '${OLD}' ${STORAGE}/db.sql`)).not.toBe('0');
+  expect(await it.fabric(YAML, ['deploy', 'litellm', '--dry-run', '--exit-code'])).toMatchObject({
+    code: 0,
+    out: 'akira: nothing to change',
+  });
 });
 
 test('after a deployment: nothing to sync, and source, .env and process are the same', async () => {
@@ -101,7 +128,9 @@ test('diff tells which of the three differs; a restart that was put off comes wi
 
 test('rotate: a new key in its source and in force, the old one refused, and in no kept release', async () => {
   const text = yaml('SECOND_KEY');
+  await it.root(`chmod 755 ${STORAGE}`);
   const dry = await secrets(text, 'rotate', 'LITELLM_MASTER_KEY', '--dry-run', '--exit-code');
+  expect(dry.out).toContain(`1  make ${STORAGE} 700 (it is 755)`);
   expect([dry.code, dry.out]).toEqual([6, expect.stringContaining('edit /var/lib/fabric/litellm/releases/1/env')]);
   expect(readFileSync(source('master'), 'utf8')).toBe(`${NEW}\n`);
   const { code, out, err } = await secrets(text, 'rotate', 'LITELLM_MASTER_KEY', '--yes');
@@ -109,6 +138,7 @@ test('rotate: a new key in its source and in force, the old one refused, and in 
   const made = readFileSync(source('master'), 'utf8').trim();
   expect(made).toMatch(/^sk-[0-9a-f]{64}$/);
   expect(statSync(source('master')).mode & 0o777).toBe(0o600);
+  expect(await it.root(`stat -c %a ${STORAGE}`)).toBe('700');
   expect([await status(NEW), await status(made)]).toEqual(['400', '200']);
   expect(`${out}${err}`).not.toContain(made);
   // Nothing that fabric keeps brings a revoked key back.
@@ -122,6 +152,30 @@ test('rotate: a new key in its source and in force, the old one refused, and in 
   expect(having(json, 'fail')).toEqual([]);
   expect((await it.fabric(text, ['rollback', 'litellm', '--yes'])).code).toBe(0);
   expect([await status(OLD), await status(NEW), await status(made)]).toEqual(['400', '400', '200']);
+});
+
+test('a sync closes podman’s folder first, and refuses where somebody has the database open, who would read the new key', async () => {
+  const text = yaml('SECOND_KEY');
+  const next = 'sk-lab-after-a-reader-991122';
+  put('master', next);
+  const pid = await it.root(
+    `chmod 755 ${STORAGE}; runuser -u nosudo -- sh -c 'exec 3<${STORAGE}/db.sql; exec sleep 600' >/dev/null 2>&1 & sleep 1; pgrep -u nosudo -x sleep`,
+  );
+  const refused = await secrets(text, 'sync', '--yes');
+  expect([refused.code, refused.err]).toEqual([
+    1,
+    expect.stringMatching(new RegExp(`others than root have ${STORAGE}/db.sql open.* End these processes first: ${pid} \\(exit 1\\)\\n`)),
+  ]);
+  expect(await it.root(`grep -cF '${next}' ${STORAGE}/db.sql /flux/apps/litellm/.env; stat -c %a ${STORAGE}`)).toBe(
+    `${STORAGE}/db.sql:0\n/flux/apps/litellm/.env:0\n700`,
+  );
+  await it.root(`kill ${pid}; chmod 755 ${STORAGE}`);
+  const watching = watch(it, [next], { sources: join(it.dir, 'keys'), given: /^$/ });
+  const { code, out } = await secrets(text, 'sync', '--yes');
+  const seen = await watching.end();
+  expect([code, out]).toEqual([0, expect.stringContaining(`1  make ${STORAGE} 700 (it is 755), which is not taken back\n`)]);
+  expect(seen).toEqual(NOWHERE);
+  expect(await status(next)).toBe('200');
 });
 
 // Six stores at once: the real programs, as test/stores/build.sh has them.

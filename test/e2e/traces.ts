@@ -1,7 +1,7 @@
 // Where the bytes of a secret are while something runs: the arguments and the environment of every process of this machine, the lab's
 // hosts included, and files on both ends.
 import { readdirSync, readFileSync, readlinkSync, statSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { basename, dirname, join } from 'node:path';
 import type { Lab } from './lab.ts';
 
 export interface Seen {
@@ -9,6 +9,8 @@ export interface Seen {
   readonly inArguments: readonly string[];
   readonly inEnvironments: readonly string[];
   readonly inFiles: readonly string[];
+  /** Files of the container engine's, by their last name: each time, only root could get at them. */
+  readonly inEngine: readonly string[];
 }
 export interface Allowed {
   /** Where the operator keeps them. */
@@ -31,10 +33,13 @@ const names = (folder: string): readonly string[] => {
     return [];
   }
 };
+/** A container's own files, and links to them: what is written there lies in a folder of its layer, too. */
+const MOUNTED = /\/storage\/overlay\/(l|[^/]+\/merged)$/;
 /** All regular files below, by path. */
 const below = (folder: string): readonly string[] =>
   names(folder).flatMap((name) => {
     const path = join(folder, name);
+    if (MOUNTED.test(path)) return [];
     try {
       const found = statSync(path);
       return found.isDirectory() ? below(path) : found.isFile() && found.size < 1_000_000 ? [path] : [];
@@ -61,6 +66,7 @@ const spaceOf = (pid: string): string => {
 const ENV_FILES =
   /^\/flux\/apps\/litellm\/(\.env|\.fabric-part\.\w{6})$|^\/var\/lib\/fabric\/(litellm\/releases\/(\d+|\.new)\/env|journal\/\w+\/\d+(\.part)?)$/;
 const ENGINE = /^\/(var\/lib|run)\/(containers|libpod|crun)\//;
+const ENGINE_FOLDERS = ['var/lib/containers', 'run/containers', 'run/libpod', 'run/crun'];
 
 /** Looks again and again until it is ended. What is allowed is left out. */
 export const watch = (it: Lab, values: readonly string[], { sources, given }: Allowed) => {
@@ -69,7 +75,7 @@ export const watch = (it: Lab, values: readonly string[], { sources, given }: Al
     const bytes = read(path);
     return needles.some((needle) => bytes.includes(needle));
   };
-  const [args, envs, files] = [new Set<string>(), new Set<string>(), new Set<string>()];
+  const [args, envs, files, engine] = [new Set<string>(), new Set<string>(), new Set<string>(), new Set<string>()];
   let samples = 0;
   let over = false;
   const look = async (): Promise<void> => {
@@ -84,7 +90,8 @@ export const watch = (it: Lab, values: readonly string[], { sources, given }: Al
         const name = path.replace(root, '');
         try {
           const own = ENV_FILES.test(name) && (statSync(path).mode & 0o777) === 0o600 && statSync(path).uid === 0;
-          if (!own && !(ENGINE.test(name) && rootOnly(path, root))) files.add(name);
+          if (ENGINE.test(name) && rootOnly(path, root)) engine.add(basename(name));
+          else if (!own) files.add(name);
         } catch {} // gone by now
       }
     };
@@ -109,20 +116,21 @@ export const watch = (it: Lab, values: readonly string[], { sources, given }: Al
           'run/user',
           'run/systemd',
           'run/fabric-litellm-down',
+          ...ENGINE_FOLDERS,
         ],
         [...names('/tmp').flatMap((name) => (name.startsWith('fabric-') ? [`/tmp/${name}`] : [])), '/dev/shm', '/run/user'],
       );
       samples += 1;
       await new Promise((resolve) => setTimeout(resolve, 10));
     }
-    scan(['var/lib/containers', 'run/containers', 'run/libpod', 'run/crun', 'var/log', 'run/log'], []);
+    scan([...ENGINE_FOLDERS, 'var/log', 'run/log'], []);
   };
   const looking = look();
   return {
     end: async (): Promise<Seen> => {
       over = true;
       await looking;
-      return { samples, inArguments: [...args], inEnvironments: [...envs], inFiles: [...files] };
+      return { samples, inArguments: [...args], inEnvironments: [...envs], inFiles: [...files], inEngine: [...engine] };
     },
   };
 };
