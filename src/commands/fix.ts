@@ -49,7 +49,10 @@ const mend = async (session: Session, names: readonly string[], options: FixOpti
   const deployment = found.deploy.length > 0 ? await deploymentOf(session, options, book) : { plan: [], keyring };
   // The narrower way; `fabric deploy dns --remedy override` is the other.
   const { plan: dns, said } = found.deployDns.length > 0 ? await planNames(session, keyring, 'split', before) : { plan: [], said: [] };
-  const steps: Plan = [...deployment.plan, ...dns.filter((step) => step.do !== 'gate'), ...found.steps];
+  // What the deployment does already is not done again.
+  const done = new Set(deployment.plan.map((step) => JSON.stringify(step)));
+  const own = found.steps.filter((step) => !done.has(JSON.stringify(step)));
+  const steps: Plan = [...deployment.plan, ...dns.filter((step) => step.do !== 'gate'), ...own];
   /** A deployment was asked for, and has nothing to change. */
   const idle = [...(deployment.plan.length === 0 ? found.deploy : []), ...(dns.length === 0 ? found.deployDns : [])];
   const mended = found.mended.filter((id) => !idle.includes(id));
