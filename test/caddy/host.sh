@@ -164,10 +164,17 @@ CADDY
   restarts
 }
 restarts() { # until Docker has tried so often that it leaves seconds between two starts
-  until [ "$(docker inspect -f '{{.RestartCount}}' "$NAME")" -ge 6 ] && [ "$(docker inspect -f '{{.State.Status}}' "$NAME")" = restarting ]; do sleep 0.2; done
+  until [ "$(docker inspect -f '{{.RestartCount}}' "$NAME")" -ge 6 ]; do sleep 0.2; done
+  resting
 }
-answers() { # until Caddy has its certificates, and no IPv6 address is tentative: a reply would leave by another, the host's own
+resting() { # until it lies between two starts
+  until [ "$(docker inspect -f '{{.State.Status}}' "$NAME")" = restarting ]; do sleep 0.1; done
+}
+answers() { # until Caddy has its certificates, what is behind it listens, and no IPv6 address is tentative: a reply would leave by another, the host's own
   local i
+  if docker inspect n8n >/dev/null 2>&1; then
+    until docker logs --since "$(docker inspect -f '{{.State.StartedAt}}' n8n)" n8n 2>&1 | grep -q '^Server address:'; do sleep 0.1; done
+  fi
   for i in $(seq 50); do [ -n "$(ip -6 addr show tentative)" ] || break; sleep 0.1; done
   for i in $(seq 600); do
     curl -skf -o /dev/null -m 2 --resolve "$WWW_SITE:443:${1:-$PUB4}" "https://$WWW_SITE/" && return

@@ -92,7 +92,7 @@ export const PROTOCOLS = ['h1', 'h2', 'h3'] as const satisfies readonly Protocol
 const ASKS = { h1: '--http1.1', h2: '--http2', h3: '--http3-only' } as const satisfies Readonly<Record<Protocol, string>>;
 const SPOKEN = { h1: '1.1', h2: '2', h3: '3' } as const satisfies Readonly<Record<Protocol, string>>;
 /** The QUIC flow that `stale-udp` keeps: its port at the client. */
-export const FLOW = ['--local-port', '40443'] as const;
+const FLOW = ['--local-port', '40443'] as const;
 
 /** What things are called and where they are. None of it may be assumed by fabric. */
 export interface Names {
@@ -152,6 +152,8 @@ export const caddyLab = (net: string) => {
   /** Who brought the lab where it is, and how its addresses go. */
   let last: { readonly names: Names; readonly leave: () => Promise<unknown> } | undefined;
   let flow: NodeJS.Timeout | undefined;
+  /** FLOW's port is one: who asks by it waits for whoever does already. */
+  let turn: Promise<string> = Promise.resolve('');
   beforeAll(async () => {
     await it.verb('up', 'gaijin', '100.64.0.99', '203.0.113.99,2001:db8:9::99');
     await it.verb('wait', 'gaijin');
@@ -196,6 +198,13 @@ export const caddyLab = (net: string) => {
       return code === 0 && out.startsWith(spoken) ? out.slice(spoken.length) : `curl ${code}: ${err || out}`;
     };
 
+    /** What the flow that `stale-udp` keeps is answered. */
+    const inFlow = (): Promise<string> => {
+      const after = turn.then(() => ask('vpn', 'h3', 4, ...FLOW));
+      turn = after;
+      return after;
+    };
+
     /** Brings the lab there from wherever it is. */
     const state = async (name: StateName, acl?: Acl): Promise<void> => {
       clearInterval(flow);
@@ -210,10 +219,9 @@ export const caddyLab = (net: string) => {
         trusted = ca;
       }
       if (wanted.after === undefined) return;
-      const keep = (): Promise<string> => ask('vpn', 'h3', 4, ...FLOW);
-      await keep();
+      await inFlow();
       await host(wanted.after);
-      flow = setInterval(keep, 5_000);
+      flow = setInterval(inFlow, 5_000);
     };
 
     /** fabric.yaml as its owner would have written it; who has no IPv6 names no address of it. */
@@ -242,7 +250,7 @@ litellm:
 `,
       );
     };
-    return { names, host, ask, state, yaml };
+    return { names, host, ask, inFlow, state, yaml };
   };
 
   return {
