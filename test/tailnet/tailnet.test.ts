@@ -1,5 +1,6 @@
 // REX-33 on a real Headscale with real Tailscale clients: what each setting does, and that fabric heals it. docs/dns.md is this table in
 // words. Whatever is asserted here is dig's and getent's word, not fabric's.
+import { isDeepStrictEqual } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { CLIENTS, type Client, PUBLIC, tailnet } from './tailnet.ts';
 
@@ -122,13 +123,18 @@ describe('which clients ask the tailnet’s resolver', () => {
     for (const client of CLIENTS) {
       // It always answers its own records, whoever asks it or not.
       expect(await net.tailnetSays(client, 'chat.example.com')).toBe(VPN);
-      await net.osSettles(client, 'chat.example.com', row.chat[client]);
-      expect({
-        chat: await net.osSays(client, 'chat.example.com'),
-        inside: await net.osSays(client, 'in.tail.example.net'),
-        www: await net.osSays(client, 'www.example.com'),
-        sub: await net.osSays(client, 'sub.chat.example.com'),
-      }).toEqual({ chat: row.chat[client], inside: row.inside[client], www: row.www[client], sub: row.sub[client] });
+      const want = { chat: row.chat[client], inside: row.inside[client], www: row.www[client], sub: row.sub[client] };
+      // The operating system is told a moment later than the tailnet's resolver: what one name is may be as before, and another's not yet.
+      const found = await net.until(
+        async () => ({
+          chat: await net.osSays(client, 'chat.example.com'),
+          inside: await net.osSays(client, 'in.tail.example.net'),
+          www: await net.osSays(client, 'www.example.com'),
+          sub: await net.osSays(client, 'sub.chat.example.com'),
+        }),
+        (it) => isDeepStrictEqual(it, want),
+      );
+      expect(found).toEqual(want);
     }
     expect(await named()).toEqual(row.named ?? []);
   });
@@ -200,7 +206,6 @@ describe('a file of records', () => {
     net.until(
       () => net.tailnetSays('motoko', 'chat.example.com'),
       (said) => said === want,
-      20,
     );
   beforeAll(async () => {
     await net.on('hs', `echo '${of('100.64.1.1')}' >${FILE}; chown headscale: ${FILE}`);
@@ -221,14 +226,10 @@ describe('a file of records', () => {
     expect(await settles(want)).toBe(want);
   });
   test('with a comma too many it is not, and the records stay', async () => {
+    const refused = (): Promise<string> => net.on('hs', 'journalctl -u headscale --no-pager | grep -c "unmarshalling records" || true');
+    const before = await refused();
     await net.on('hs', `echo '${of('100.64.1.5').replace(']', ',]')}' >${FILE}`);
-    expect(
-      await net.until(
-        () => net.on('hs', 'journalctl -u headscale -n 20 --no-pager | grep -c "unmarshalling records" || true'),
-        (said) => said !== '0',
-        20,
-      ),
-    ).not.toBe('0');
+    expect(await net.until(refused, (said) => said !== before)).not.toBe(before);
     expect(await net.tailnetSays('motoko', 'chat.example.com')).toBe('100.64.1.4');
     await net.on('hs', `echo '${of('100.64.1.6')}' >${FILE}`);
     expect(await settles('100.64.1.6')).toBe('100.64.1.6');
@@ -300,11 +301,15 @@ describe('a client that does not listen, or is not listened to', () => {
       const asked = await net.until(
         () => net.tailnetSays(client, 'chat.example.com'),
         (said) => said === says,
-        15,
       );
       expect(asked).toBe(says);
-      // The client itself sees nothing wrong.
-      expect(await net.on(client, 'tailscale status --json | jq -c .Health')).toBe('[]');
+      // The client itself sees nothing wrong, once it has found its way back to Headscale.
+      const well = 'true []';
+      const health = await net.until(
+        () => net.on(client, `tailscale status --json | jq -r '"\\(.Self.Online) \\(.Health)"'`),
+        (said) => said === well,
+      );
+      expect(health).toBe(well);
       expect(await named()).toEqual([cause]);
     } finally {
       await net.on(client, undo);
@@ -317,7 +322,6 @@ describe('a client that does not listen, or is not listened to', () => {
       await net.until(
         () => net.on('togusa', 'grep -c 100.100.100.100 /etc/resolv.conf || true'),
         (said) => said === '1',
-        20,
       ),
     ).toBe('1');
     await net.on('motoko', 'systemctl restart systemd-resolved');
@@ -355,7 +359,7 @@ describe('fabric deploy dns', () => {
       // What is theirs stays theirs.
       expect(await net.osSays('motoko', 'www.example.com')).toBe('198.51.100.9');
       // And it leads there: through WireGuard.
-      expect(await net.on('motoko', 'curl -s -m 10 http://chat.example.com:8000/name')).toBe('togusa');
+      expect(await net.on('motoko', 'curl -s -m 100 http://chat.example.com:8000/name')).toBe('togusa');
       expect(await config()).toBe(was.replace('    split: {}\n', '    split:\n      "chat.example.com": []\n'));
       expect(await net.on('hs', `stat -c '%a %U:%G' ${CONFIG}; ls -A /etc/headscale | xargs`)).toBe(
         '640 root:headscale\ncert.pem config.yaml key.pem',
@@ -440,7 +444,7 @@ tar -C /tmp/image -c . | podman import -q --change 'ENTRYPOINT ["/usr/bin/headsc
 sed '/^dns:/,$d' ${CONFIG} >${OUTSIDE}/config.yaml; cat >>${OUTSIDE}/config.yaml <<'X'\n${part}X
 echo '[]' >${OUTSIDE}/records.json
 podman run -d --name headscale --network host --read-only ${mounts} -v /var/lib/headscale:/var/lib/headscale localhost/headscale:lab serve >/dev/null
-for i in $(seq 100); do podman exec headscale headscale users list >/dev/null 2>&1 && exit; sleep 0.1; done; podman logs headscale >&2; exit 1`,
+for i in $(seq 600); do podman exec headscale headscale users list >/dev/null 2>&1 && exit; sleep 0.1; done; podman logs headscale >&2; exit 1`,
       );
     const FOLDER = `-v ${OUTSIDE}:/etc/headscale:ro`;
     const ALONE = ['config.yaml', 'records.json', 'cert.pem', 'key.pem']

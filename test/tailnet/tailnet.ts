@@ -152,7 +152,7 @@ cat >/etc/systemd/system/tailscaled.service <<'X'\n${TAILSCALED}X
 systemctl daemon-reload
 ${client === 'motoko' ? 'resolvectl dns eth0 203.0.113.53' : 'systemctl disable -q --now systemd-resolved; rm -f /etc/resolv.conf; echo nameserver 203.0.113.53 >/etc/resolv.conf'}
 systemctl start tailscaled
-tailscale up --login-server https://headscale.example.org --auth-key ${preauth} --hostname ${client} --timeout 60s
+tailscale up --login-server https://headscale.example.org --auth-key ${preauth} --hostname ${client} --timeout 180s
 mkdir /srv/www; hostname >/srv/www/name; systemd-run -q -u www python3 -m http.server -d /srv/www 8000`,
       );
   };
@@ -164,14 +164,14 @@ mkdir /srv/www; hostname >/srv/www/name; systemd-run -q -u www python3 -m http.s
       `set -eu; cat >/etc/headscale/config.yaml <<'X'\n${HEADSCALE}${dns}X
 chown root:headscale /etc/headscale/config.yaml; chmod 640 /etc/headscale/config.yaml
 runuser -u headscale -- headscale configtest; systemctl reset-failed headscale 2>/dev/null || true; systemctl restart headscale
-for i in $(seq 100); do runuser -u headscale -- headscale users list >/dev/null 2>&1 && exit; sleep 0.1; done; echo 'headscale does not answer' >&2; exit 1`,
+for i in $(seq 600); do runuser -u headscale -- headscale users list >/dev/null 2>&1 && exit; sleep 0.1; done; echo 'headscale does not answer' >&2; exit 1`,
     );
   /** What its clients' resolver says of a name, A alone: by dig. */
   const tailnetSays = (client: Client, name: string): Promise<string> =>
     on(client, `dig +short +tries=1 +time=2 @100.100.100.100 '${name}' A | grep -v '^;' | sort | xargs`);
   /** What applications find: by getent. */
   const osSays = (client: Client, name: string): Promise<string> => on(client, `getent ahosts '${name}' | cut -d' ' -f1 | sort -u | xargs`);
-  const until = async <T>(ask: () => Promise<T>, good: (said: T) => boolean, seconds = 60): Promise<T> => {
+  const until = async <T>(ask: () => Promise<T>, good: (said: T) => boolean, seconds = 120): Promise<T> => {
     const end = Date.now() + seconds * 1000;
     for (;;) {
       const said = await ask();
@@ -211,7 +211,6 @@ for i in $(seq 100); do runuser -u headscale -- headscale users list >/dev/null 
       until(
         () => osSays(client, name),
         (said) => said === want,
-        15,
       ),
     down: async (): Promise<void> => {
       await lab(['net-down']);
@@ -227,7 +226,7 @@ for i in $(seq 100); do runuser -u headscale -- headscale users list >/dev/null 
       const { exitCode, stdout, stderr } = await execa(LAB, ['exec', 'pub', process.execPath, BIN, ...args, '--config', file], {
         reject: false,
         input: '',
-        timeout: 170_000,
+        timeout: 300_000,
         env: { ...env, PATH: `${dir}/bin:${env['PATH'] ?? ''}`, XDG_STATE_HOME: join(dir, 'state'), NO_COLOR: '1' },
       });
       return { code: exitCode, out: stdout, err: stderr };
