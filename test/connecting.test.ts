@@ -97,10 +97,10 @@ real('both clients', () => {
       const began = Date.now();
       const said = await withAgent(['id'], async (agent) => {
         agent.kill('SIGSTOP');
-        return answer(() => make({}, 1000));
+        return answer(() => make({}, 4000)); // time for what comes before: a busy machine takes seconds for a key exchange
       });
       expect(said).toEqual({ lost: 'login', why: expect.stringMatching(/login .*agent/) });
-      expect(Date.now() - began).toBeLessThan(10_000);
+      expect(Date.now() - began).toBeLessThan(30_000);
     });
     test('a host that never says who may log in: a login', async () => {
       const { Server } = await import('ssh2');
@@ -111,10 +111,10 @@ real('both clients', () => {
       const address = server.address();
       const at = typeof address === 'object' ? (address?.port ?? 0) : 0;
       writeFileSync(join(dir, 'known_hosts'), readFileSync(join(dir, 'known_hosts'), 'utf8').replace(`:${port} `, `:${at} `));
-      const said = await answer(() => make({ port: at, identity: join(dir, 'id') }, 1000));
+      const said = await answer(() => make({ port: at, identity: join(dir, 'id') }, 4000));
       known('host');
       server.close();
-      expect(said).toEqual({ lost: 'login', why: expect.stringMatching(/login timed out after 1 s, waiting for the host/) });
+      expect(said).toEqual({ lost: 'login', why: expect.stringMatching(/login timed out after 4 s, waiting for the host/) });
     });
     test.each([
       ['nothing', ''],
@@ -125,7 +125,7 @@ real('both clients', () => {
       await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
       const address = server.address();
       const said = await answer(() =>
-        make({ port: typeof address === 'object' ? (address?.port ?? 0) : 0, identity: join(dir, 'id') }, 1000),
+        make({ port: typeof address === 'object' ? (address?.port ?? 0) : 0, identity: join(dir, 'id') }, 2000),
       );
       for (const socket of sockets) socket.destroy();
       server.close();
@@ -139,7 +139,7 @@ real('both clients', () => {
       full.kill('SIGSTOP');
       const knocks = Array.from({ length: 4 }, () => connect(at, '127.0.0.1').on('error', () => {}));
       await new Promise((resolve) => setTimeout(resolve, 100));
-      const said = await answer(() => make({ port: at, identity: join(dir, 'id') }, 1000));
+      const said = await answer(() => make({ port: at, identity: join(dir, 'id') }, 2000));
       for (const one of knocks) one.destroy();
       full.kill('SIGKILL');
       expect(said).toEqual({ lost: 'unreachable', why: expect.stringMatching(/connecting .*timed out/) });
@@ -159,7 +159,7 @@ real('both clients', () => {
       const address = proxy.address();
       const at = typeof address === 'object' ? (address?.port ?? 0) : 0;
       writeFileSync(join(dir, 'known_hosts'), readFileSync(join(dir, 'known_hosts'), 'utf8').replace(`:${port} `, `:${at} `));
-      const connector = await make({ port: at, identity: join(dir, 'id') }, 2000);
+      const connector = await make({ port: at, identity: join(dir, 'id') }, 4000);
       expect(await connector.exec('echo hello', '')).toMatchObject({ code: 0 });
       const running = connector.exec('sleep 60', '');
       setTimeout(() => {

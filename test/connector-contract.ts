@@ -47,12 +47,12 @@ export const contract = (make: () => Promise<Connector>, kill: string | null): v
 
   test('closing ends what is under way, at once', async () => {
     const connector = await make();
-    const running = connector.exec('echo begun >&2; sleep 30', '');
+    const running = connector.exec('echo begun >&2; sleep 60', '');
     await new Promise((resolve) => setTimeout(resolve, 1000));
     const before = performance.now();
     await connector.close();
     await running;
-    expect(performance.now() - before).toBeLessThan(5000);
+    expect(performance.now() - before).toBeLessThan(25_000);
   });
 
   test('closed before it has connected: at once, and nothing is started', async () => {

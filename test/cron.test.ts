@@ -84,7 +84,7 @@ test('the memory is where XDG_STATE_HOME says; a folder that cannot be written t
 });
 
 test('a second run ends with 5 and in silence; one that was killed holds nothing; a run by hand is not kept out', async () => {
-  ssh(`touch ${dir}/asked; exec sleep 30`);
+  ssh(`touch ${dir}/asked; exec sleep 120`);
   const first = start(['validate', '--quiet']);
   await expect.poll(() => existsSync(join(dir, 'asked')), { timeout: 20_000 }).toBe(true);
   for (const flag of ['--quiet', '--changes-only']) expect(await run(['validate', flag])).toEqual({ code: 5, out: '', err: '' });
@@ -136,9 +136,9 @@ test('many at once: never two of them ask', async () => {
 test('--timeout: what has not answered is lost, the report is printed, and nothing is left running', async () => {
   ssh(`echo $$ >${dir}/pid; exec sleep 60`);
   const before = Date.now();
-  const { code, out, err } = await run(['validate', '--timeout', '1']);
+  const { code, out, err } = await run(['validate', '--timeout', '3']);
   expect([code, err]).toEqual([3, '']);
-  expect(out).toMatch(/^\? \d+ checks could not be made: timeout: akira: no answer within 1 s\n/);
+  expect(out).toMatch(/^\? \d+ checks could not be made: timeout: akira: no answer within 3 s\n/);
   expect(out.endsWith(`\n${COUNT} unknown\n`)).toBe(true);
   expect(Date.now() - before).toBeLessThan(15_000);
   const pid = Number(readFileSync(join(dir, 'pid'), 'utf8'));

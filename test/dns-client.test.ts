@@ -16,7 +16,7 @@ const asked = (more: Partial<DnsQuestion> = {}): DnsQuestion => ({
   name: NAME,
   type: 'A',
   transport: 'udp',
-  seconds: 1,
+  seconds: 10,
   ...more,
 });
 
@@ -161,7 +161,7 @@ describe('a server that answers', () => {
       heard += 1;
       if (heard === 2) reply(answered(query, OWN, [A]));
     });
-    expect(lines(await digAt(asked({ seconds: 4 }), '127.0.0.1', port))).toHaveLength(3);
+    expect(lines(await digAt(asked(), '127.0.0.1', port))).toHaveLength(3);
   });
 });
 
@@ -187,6 +187,8 @@ test('each of this machine’s own resolvers, or the first that answers', async 
 });
 
 describe('a server that does not', () => {
+  /** Waited for in full. Not so long that the question is put twice, nor so short that a busy machine hears nothing. */
+  const briefly = (more: Partial<DnsQuestion> = {}): DnsQuestion => asked({ seconds: 1.9, ...more });
   const silent = [';; communications error to 127.0.0.1#PORT: timed out', ';; no servers could be reached'];
   const table: readonly (readonly [string, OnPacket | 'nobody', readonly (string | RegExp)[]])[] = [
     ['nobody there', 'nobody', [';; communications error to 127.0.0.1#PORT: connection refused', ';; no servers could be reached']],
@@ -240,7 +242,7 @@ describe('a server that does not', () => {
   ];
   test.concurrent.each(table)('over UDP: %s', async (_, on, expected) => {
     const port = on === 'nobody' ? 9 : await udp(on);
-    const said = lines(await digAt(asked(), '127.0.0.1', port)).map((line) => line.replace(`#${port}`, '#PORT'));
+    const said = lines(await digAt(briefly(), '127.0.0.1', port)).map((line) => line.replace(`#${port}`, '#PORT'));
     expect(said).toHaveLength(expected.length);
     for (const [n, one] of expected.entries()) expect(said[n]).toMatch(one);
   });
@@ -248,7 +250,7 @@ describe('a server that does not', () => {
   test('an address that nothing leads to is silence, at once or in time', async () => {
     for (const server of ['2001:db8::53', '255.255.255.255'])
       for (const transport of ['udp', 'tcp'] as const)
-        expect(await digAt(asked({ transport }), server, 53)).toMatchObject({
+        expect(await digAt(briefly({ transport }), server, 53)).toMatchObject({
           code: 9,
           out: expect.stringContaining('no servers could be reached'),
         });
@@ -259,7 +261,7 @@ describe('a server that does not', () => {
     open.push(() => other.close());
     await new Promise<void>((resolve) => other.bind(0, '127.0.0.2', resolve));
     const port = await udp((query, _, from) => other.send(answered(query, OWN, [A]), from.port, from.address));
-    expect(lines(await digAt(asked(), '127.0.0.1', port))[0]).toContain('timed out');
+    expect(lines(await digAt(briefly(), '127.0.0.1', port))[0]).toContain('timed out');
   });
 
   test.concurrent.each<readonly [string, (query: Buffer, socket: Socket) => void, RegExp]>([
@@ -287,8 +289,8 @@ describe('a server that does not', () => {
   ])('over TCP: %s', async (_, on, expected) => {
     const port = await tcp(on);
     const started = performance.now();
-    expect(lines(await digAt(asked({ transport: 'tcp' }), '127.0.0.1', port))[0]).toMatch(expected);
-    expect(performance.now() - started).toBeLessThan(10_000);
+    expect(lines(await digAt(briefly({ transport: 'tcp' }), '127.0.0.1', port))[0]).toMatch(expected);
+    expect(performance.now() - started).toBeLessThan(20_000);
   });
 });
 

@@ -121,10 +121,14 @@ const seeded = (seed: number) => (): number => {
 
 test('at fifty moments', async () => {
   const next = seeded(4711);
-  fresh();
-  const start = performance.now();
-  await ended(process.env);
-  const whole = performance.now() - start;
+  // The shortest of some: one that the machine was busy with others in would have most moments lie behind the end.
+  let whole = Number.POSITIVE_INFINITY;
+  for (let n = 0; n < 5; n += 1) {
+    fresh();
+    const start = performance.now();
+    await ended(process.env);
+    whole = Math.min(whole, performance.now() - start);
+  }
   let killed = 0;
   for (let n = 0; n < 50; n += 1) {
     fresh();

@@ -1,5 +1,6 @@
 // A real sshd: this machine's, started on loopback for one test file, as whoever runs it.
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir, userInfo } from 'node:os';
@@ -8,20 +9,21 @@ import { afterAll, beforeAll, describe, vi } from 'vitest';
 import type { Host } from '../src/fabric.ts';
 import type { Connector } from '../src/hosts/connector.ts';
 
-vi.setConfig({ testTimeout: 30_000 }); // a busy machine takes seconds for a key exchange
+vi.setConfig({ testTimeout: 120_000 }); // a busy machine takes seconds for a key exchange
 
 export const SSHD = ['/usr/sbin/sshd', '/usr/bin/sshd', '/sbin/sshd'].find(existsSync);
 export const dir = mkdtempSync(join(tmpdir(), 'fabric-sshd-'));
+/** Nobody listens on it. Below those that the kernel gives to outgoing connections: one of these, or another test, could take it meanwhile. */
 export const freePort = (): Promise<number> =>
   new Promise((resolve) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() => resolve(typeof address === 'object' && address ? address.port : 0));
-    });
+    const port = randomInt(10_000, 32_000);
+    const server = createServer()
+      .on('error', () => resolve(freePort()))
+      .listen(port, '127.0.0.1', () => server.close(() => resolve(port)));
   });
 
 export const listening = async (at: number): Promise<void> => {
-  for (let n = 0; n < 100; n += 1) {
+  for (let n = 0; n < 600; n += 1) {
     try {
       execFileSync('ssh-keyscan', ['-p', String(at), '127.0.0.1'], { stdio: 'pipe' });
       return;
