@@ -216,7 +216,7 @@ cat >/usr/local/bin/proxy <<'S'
 #!/bin/sh
 systemctl stop proxy 2>/dev/null
 systemd-run -q --collect --unit proxy --working-directory=/srv python3 /root/tls/proxy.py /root/tls/$1.pem
-for i in $(seq 50); do curl -sk -o /dev/null https://${INSIDE}/ && exit 0; sleep 0.1; done; exit 1
+for i in $(seq 600); do curl -sk -o /dev/null https://${INSIDE}/ && exit 0; sleep 0.1; done; exit 1
 S
 chmod 755 /usr/local/bin/proxy; proxy ${NAME}; firewall-cmd -q --add-port=443/tcp
 ${inForce(HEALTHY)}${started()}`);
