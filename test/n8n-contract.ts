@@ -116,7 +116,7 @@ export const n8nContract = (place: Pick<Place, 'root' | 'ask'>, record: boolean,
       }
       expect(seen).toEqual(expected[name]);
     },
-    180_000,
+    600_000,
   );
 
   test('every recorded state was looked at', () => {

@@ -59,7 +59,7 @@ const yamlWith = (context: number): string => `litellm:
 const YAML = yamlWith(32768);
 
 const vllm = (model: string): string =>
-  `echo 'ARGS="--port 8000 --host 0.0.0.0 --model ${model}"' >/etc/default/vllm; systemctl restart vllm; for i in $(seq 50); do curl -sf -o /dev/null http://127.0.0.1:8000/health && exit 0; sleep 0.1; done; exit 1`;
+  `echo 'ARGS="--port 8000 --host 0.0.0.0 --model ${model}"' >/etc/default/vllm; systemctl restart vllm; for i in $(seq 600); do curl -sf -o /dev/null http://127.0.0.1:8000/health && exit 0; sleep 0.1; done; exit 1`;
 const rule = `rule family="ipv4" source address="100.64.0.0/10" port port="4000" protocol="tcp" accept`;
 
 /** One after the other: each begins where the one before it ended. */
@@ -206,7 +206,7 @@ export const probeContract = (place: Place, record: boolean): void => {
       }
       expect(seen).toEqual(expected[name]);
     },
-    120_000,
+    600_000,
   );
 
   test('every recorded state was looked at', () => {

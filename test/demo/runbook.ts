@@ -25,7 +25,7 @@ systemctl daemon-reload; systemctl enable -q --now litellm`;
 
 /** Waits until LiteLLM answers on its own host. */
 export const UNTIL_ALIVE =
-  'for i in $(seq 300); do curl -sf -m 2 -o /dev/null http://127.0.0.1:4000/health/liveliness && exit 0; sleep 0.2; done; exit 1';
+  'for i in $(seq 1200); do curl -sf -m 2 -o /dev/null http://127.0.0.1:4000/health/liveliness && exit 0; sleep 0.2; done; exit 1';
 
 /** Somebody's watch over LiteLLM, as REX-36 had it: a timer whose script asks /health, which is a request to every model. */
 export const poller = (key: string): string => `cat >/usr/local/bin/litellm-watch <<'E'
@@ -51,7 +51,7 @@ systemctl daemon-reload; systemctl enable -q --now litellm-watch.timer`;
 
 /** Waits until LiteLLM has been asked often enough to see a pace in it. */
 export const UNTIL_POLLED =
-  'for i in $(seq 300); do [ "$(journalctl -u litellm.service -n 1000 -o cat --no-pager | grep -c \'"GET /health HTTP\')" -ge 5 ] && exit 0; sleep 0.2; done; exit 1';
+  'for i in $(seq 1200); do [ "$(journalctl -u litellm.service -n 1000 -o cat --no-pager | grep -c \'"GET /health HTTP\')" -ge 5 ] && exit 0; sleep 0.2; done; exit 1';
 
 export const NO_POLLER =
   'systemctl disable -q --now litellm-watch.timer; rm /etc/systemd/system/litellm-watch.* /usr/local/bin/litellm-watch; systemctl daemon-reload';

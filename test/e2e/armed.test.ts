@@ -32,10 +32,11 @@ const there = async (): Promise<boolean> => (await it.root('nft list tables')).i
 const timers = (): Promise<string> => it.root("systemctl list-units --all --plain --no-legend 'fabric-undo-*'");
 
 test('new connections still come through: confirmed, and it stays', async () => {
-  const { code, err } = await armed('harmless', 6);
+  const began = Date.now();
+  const { code, err } = await armed('harmless', 20); // a busy machine takes seconds for a new connection
   expect([code, err]).toEqual([0, expect.stringContaining('✓ a table')]);
   expect(await timers()).toBe('');
-  await new Promise((resolve) => setTimeout(resolve, 8000));
+  await new Promise((resolve) => setTimeout(resolve, began + 25_000 - Date.now()));
   expect(await there()).toBe(true);
   await it.root('nft delete table inet cut');
 });
@@ -47,8 +48,8 @@ test('new ones do not, while the old one goes on: taken back at once', async () 
 });
 
 test('nothing comes through any more: the host takes it back by itself', async () => {
-  const { code, err } = await armed('all', 6);
-  expect([code, err]).toEqual([1, expect.stringContaining('a table: the host takes it back by itself, within 6 s')]);
+  const { code, err } = await armed('all', 4); // over long before fabric gives the new connection up
+  expect([code, err]).toEqual([1, expect.stringContaining('a table: the host takes it back by itself, within 4 s')]);
   expect(await there()).toBe(false);
   expect((await it.exec('ops', 'env', path, 'ssh', 'ops@100.64.0.14', 'true')).code).toBe(0);
 });

@@ -61,7 +61,7 @@ const traces = async (): Promise<{
   const found = {
     processes: await read('sort -u /run/seen 2>/dev/null; :'),
     rounds: Number(await read('wc -l </run/rounds')),
-    journal: await read('journalctl --no-pager -o cat | cat; cat /var/log/auth.log 2>/dev/null; :'),
+    journal: await read('journalctl --sync; journalctl --no-pager -o cat | cat; cat /var/log/auth.log 2>/dev/null; :'),
     root: await read('cat /tmp/stdin-of-0 2>/dev/null; :'),
     users: await read('cat /tmp/stdin-of-[1-9]* 2>/dev/null; :'),
   };
@@ -72,7 +72,7 @@ const validate = (user: string, password: string, ...args: readonly string[]): P
   it.fabric(fabricYaml({ user }), ['validate', '--format', 'json', '--become-pass-file', file(password), ...args]);
 
 test('the watch sees what there is to see', async () => {
-  await it.root('/bin/sh -c "sleep 2; :" Canary-control');
+  await it.root('/bin/sh -c "for i in \\$(seq 600); do grep -q cmdline /run/seen 2>/dev/null && break; sleep 0.1; done" Canary-control');
   expect((await traces()).processes).toMatch(/^\/proc\/\d+\/cmdline$/m);
 });
 
@@ -165,7 +165,7 @@ test('asked for on a terminal, it is not shown', async () => {
   const running = execa(LAB, ['exec', 'ops', 'script', '-qec', command, '/dev/null'], {
     env: { LAB_NET: NET, PATH: `${it.dir}/bin:${process.env['PATH']}` },
     reject: false,
-    timeout: 60_000,
+    timeout: 300_000,
   });
   let shown = '';
   running.stdout.on('data', (chunk: Buffer) => {

@@ -50,6 +50,10 @@ const dropIn = (lines: string): string =>
   `mkdir -p /etc/containers/systemd/litellm.container.d; printf '[Container]\\n${lines}\\n' >/etc/containers/systemd/litellm.container.d/hand.conf; systemctl daemon-reload; systemctl restart litellm`;
 const noDropIn = 'rm -r /etc/containers/systemd/litellm.container.d; systemctl daemon-reload; systemctl restart litellm';
 
+/** The backend started anew, and answering. */
+const vllm = (args: string): string =>
+  `echo 'ARGS="${args}"' >/etc/default/vllm; systemctl restart vllm; until curl -sf -o /dev/null http://127.0.0.1:8000/health; do sleep 0.1; done`;
+
 /** An edit of .env that no clock shows: a younger one than LiteLLM would be a drift as well. */
 const inEnv = (edit: string): string => `cd /flux/apps/litellm; cp -p .env /root/kept-env; ${edit}; touch -r /root/kept-env .env`;
 const envAsItWas = 'cp -p /root/kept-env /flux/apps/litellm/.env';
@@ -89,7 +93,7 @@ const breakages: readonly (readonly [string, Breakage])[] = [
       check: 'litellm/backend-models',
       subject: 'akira:vllm',
       saw: /does not serve qwen2\.5-7b; it serves qwen3-8b/,
-      break: `echo 'ARGS="--host 127.0.0.1 --port 8000 --model qwen3-8b"' >/etc/default/vllm; systemctl restart vllm; sleep 1`,
+      break: vllm('--host 127.0.0.1 --port 8000 --model qwen3-8b'),
     },
   ],
   [
@@ -102,7 +106,7 @@ const breakages: readonly (readonly [string, Breakage])[] = [
       check: 'litellm/completion',
       subject: 'akira:default',
       saw: /no answer in 30 s: the backend vllm accepts requests and hangs/,
-      break: `echo 'ARGS="--host 127.0.0.1 --port 8000 --model qwen2.5-7b --hang"' >/etc/default/vllm; systemctl restart vllm; sleep 1`,
+      break: vllm('--host 127.0.0.1 --port 8000 --model qwen2.5-7b --hang'),
     },
   ],
   [
@@ -192,7 +196,7 @@ const breakages: readonly (readonly [string, Breakage])[] = [
       check: 'litellm/backend-direct',
       subject: 'akira:vllm',
       saw: /vllm is bound to 0\.0\.0\.0:8000, and zone public opens 8000\/tcp \(runtime rules, interface eth0\)/,
-      break: `echo 'ARGS="--host 0.0.0.0 --port 8000 --model qwen2.5-7b"' >/etc/default/vllm; systemctl restart vllm; sleep 1; firewall-cmd -q --add-port=8000/tcp`,
+      break: `${vllm('--host 0.0.0.0 --port 8000 --model qwen2.5-7b')}; firewall-cmd -q --add-port=8000/tcp`,
       mend: 'firewall-cmd -q --remove-port=8000/tcp',
     },
   ],
@@ -251,7 +255,7 @@ const breakages: readonly (readonly [string, Breakage])[] = [
     {
       check: 'litellm/unit-active',
       saw: /activating \(auto-restart\).*health_check_interval|it last said: .*/,
-      break: `${dropIn('Exec=--config /app/no-such-file.yaml').replace(/systemctl restart litellm$/, 'systemctl restart litellm || true')}; for i in $(seq 300); do [ "$(systemctl show -p SubState --value litellm)" = auto-restart ] && exit 0; sleep 0.1; done; exit 1`,
+      break: `${dropIn('Exec=--config /app/no-such-file.yaml').replace(/systemctl restart litellm$/, 'systemctl restart litellm || true')}; for i in $(seq 1200); do [ "$(systemctl show -p SubState --value litellm)" = auto-restart ] && exit 0; sleep 0.1; done; exit 1`,
       mend: noDropIn,
       heals: true,
     },
@@ -296,7 +300,7 @@ test.each(wanted)(
       if (restarts || heals) await it.alive();
     }
     // LiteLLM rests a backend that failed it for some seconds.
-    await expect.poll(async () => having((await validate(YAML, 'again')).out, 'fail'), { timeout: 30_000, interval: 2000 }).toEqual([]);
+    await expect.poll(async () => having((await validate(YAML, 'again')).out, 'fail'), { timeout: 120_000, interval: 2000 }).toEqual([]);
   },
 );
 /**

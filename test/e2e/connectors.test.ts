@@ -79,7 +79,7 @@ test.each(['openssh', 'ssh2'])('%s: a resolver that never answers ends in time, 
   writeFileSync(config, fabricYaml().replace('100.64.0.14', `nobody.example.net\n    client: ${client}${pin}`));
   const bin = join(import.meta.dirname, '../../bin/fabric.js');
   const command = `mount --bind ${it.dir}/resolv.conf /etc/resolv.conf && exec ${process.execPath} ${bin} status --config ${config}`;
-  const { exitCode, stderr } = await execa('ip', ['netns', 'exec', `${NET}-ops`, 'sh', '-c', command], { reject: false, timeout: 60_000 });
+  const { exitCode, stderr } = await execa('ip', ['netns', 'exec', `${NET}-ops`, 'sh', '-c', command], { reject: false, timeout: 300_000 });
   resolver.kill();
   expect([exitCode, stderr]).toEqual([
     3,
@@ -105,7 +105,7 @@ test('openssh: an encrypted key, by ssh’s own prompt on a terminal', async () 
   const running = execa('ip', ['netns', 'exec', `${NET}-ops`, 'script', '-qec', command, '/dev/null'], {
     env: { PATH: `${it.dir}/prompt:${path}`, SSH_AUTH_SOCK: '' },
     reject: false,
-    timeout: 60_000,
+    timeout: 300_000,
   });
   let shown = '';
   running.stdout.on('data', (chunk: Buffer) => {

@@ -2,12 +2,11 @@
 import { mkdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { execa } from 'execa';
-import { beforeAll, expect, test, vi } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import { parse } from '../../src/fabric/parse.ts';
 import { readYaml } from '../../src/services/yaml.ts';
 import { fabricYaml, findingsOf, having, IMAGE, KEY, lab } from './lab.ts';
 
-vi.setConfig({ testTimeout: 300_000 });
 const it = lab('finit');
 const TARGET = 'ops@100.64.0.14';
 const folder = (name: string): string => {
@@ -23,7 +22,7 @@ podman ps -a --format '{{.Names}} {{.Status}}' | sed 's/Up.*/Up/'; firewall-cmd 
 const logins = async (): Promise<number> =>
   Number(
     await it.root(
-      'journalctl -q -o cat _COMM=sshd _COMM=sshd-session + SYSLOG_IDENTIFIER=sshd-session | grep -c "Accepted publickey for ops" || true',
+      'journalctl --sync; journalctl -q -o cat _COMM=sshd _COMM=sshd-session + SYSLOG_IDENTIFIER=sshd-session | grep -c "Accepted publickey for ops" || true',
     ),
   );
 
@@ -251,7 +250,7 @@ test('init on a terminal asks, says what is wrong with an answer, and writes wha
     cwd,
     input: `${answers.join('\n')}\n`,
     reject: false,
-    timeout: 30_000,
+    timeout: 120_000,
   });
   expect([exitCode, stdout]).toEqual([
     0,

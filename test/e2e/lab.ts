@@ -104,7 +104,7 @@ export const lab = (net: string, { six, base, nspawn, bin }: Extras = {}) => {
   };
   const verb = (...args: readonly string[]): Promise<string> => must(run(LAB, args));
   const curl = (from: 'ops' | 'pub', url: string, ...args: readonly string[]): Promise<Ran> =>
-    run(LAB, ['exec', from, 'curl', '-s', '-m', '8', ...args, url]);
+    run(LAB, ['exec', from, 'curl', '-s', '-m', '60', ...args, url]);
   const fabricEnv = {
     ...env,
     PATH: `${dir}/bin:${bin === undefined ? '' : `${bin}:`}${env['PATH'] ?? ''}`,
@@ -153,8 +153,7 @@ export const lab = (net: string, { six, base, nspawn, bin }: Extras = {}) => {
     /** The same on a terminal, answered with `y`: its exit code, or undefined where it never ended. */
     onTerminal: async (text: string, args: readonly string[]): Promise<number | undefined> => {
       const command = `stty cols 120 rows 40; exec ${process.execPath} ${BIN} ${args.join(' ')} --config ${file(text)}`;
-      return (await run(LAB, ['exec', 'ops', 'script', '-qec', command, '/dev/null'], { env: fabricEnv, input: 'y\n', timeout: 60_000 }))
-        .code;
+      return (await run(LAB, ['exec', 'ops', 'script', '-qec', command, '/dev/null'], { env: fabricEnv, input: 'y\n' })).code;
     },
     fabricProcess: (text: string, args: readonly string[]) =>
       execa(LAB, ['exec', 'ops', process.execPath, BIN, ...args, '--config', file(text)], {
@@ -165,7 +164,7 @@ export const lab = (net: string, { six, base, nspawn, bin }: Extras = {}) => {
     /** The status that a client gets, by curl and not by fabric's own word; 0 when it cannot connect. */
     status: async (from: 'ops' | 'pub', path = '/health/liveliness', ...args: readonly string[]): Promise<number> => {
       const address = from === 'ops' ? '100.64.0.14' : '203.0.113.14';
-      return Number((await curl(from, `http://${address}:4000${path}`, '-m', '3', '-o', '/dev/null', '-w', '%{http_code}', ...args)).out);
+      return Number((await curl(from, `http://${address}:4000${path}`, '-m', '20', '-o', '/dev/null', '-w', '%{http_code}', ...args)).out);
     },
     completion: async (model: string): Promise<string> =>
       (
@@ -183,7 +182,7 @@ export const lab = (net: string, { six, base, nspawn, bin }: Extras = {}) => {
     vllm: (args: string): Promise<string> =>
       must(
         run(LAB, ['ssh', 'akira', 'sh', '-s'], {
-          input: `echo 'ARGS="${args}"' >/etc/default/vllm; systemctl restart vllm; for i in $(seq 50); do curl -sf -o /dev/null http://127.0.0.1:8000/health && exit 0; sleep 0.1; done; exit 1`,
+          input: `echo 'ARGS="${args}"' >/etc/default/vllm; systemctl restart vllm; for i in $(seq 600); do curl -sf -o /dev/null http://127.0.0.1:8000/health && exit 0; sleep 0.1; done; exit 1`,
         }),
       ),
     /** Until LiteLLM answers on its own host. */
@@ -191,7 +190,7 @@ export const lab = (net: string, { six, base, nspawn, bin }: Extras = {}) => {
       must(
         run(LAB, ['ssh', 'akira', 'sh', '-s'], {
           input:
-            'for i in $(seq 300); do curl -sf -m 2 -o /dev/null http://127.0.0.1:4000/health/liveliness && exit 0; sleep 0.2; done; exit 1',
+            'for i in $(seq 1200); do curl -sf -m 2 -o /dev/null http://127.0.0.1:4000/health/liveliness && exit 0; sleep 0.2; done; exit 1',
         }),
       ),
   };

@@ -96,7 +96,8 @@ test('no secret in what was printed, in the journal, or in any file but .env and
 
 test('validate: one connection, everything passes', async () => {
   const logins = async (): Promise<number> =>
-    Number(await it.root('journalctl -u ssh --no-pager | grep -c "Accepted publickey for ops" || true'));
+    // Whatever unit it is said to be of: systemd-logind moves it to a session of its own at that moment.
+    Number(await it.root('journalctl --sync; journalctl --no-pager -o cat | grep -c "^Accepted publickey for ops" || true'));
   const before = await logins();
   const { code, out } = await it.fabric(YAML, ['validate', '--format', 'json']);
   expect([code, having(out, 'pass').length]).toEqual([0, JSON.parse(out).results.length]);
@@ -113,13 +114,14 @@ test('a second run changes nothing and restarts nothing', async () => {
 });
 
 test('a second run costs at most three exec channels, as the host’s own sshd counts them', async () => {
-  await it.root("echo 'LogLevel VERBOSE' >/etc/ssh/sshd_config.d/channels.conf; systemctl reload ssh");
+  // A restart waits until sshd listens again; a reload does not.
+  await it.root("echo 'LogLevel VERBOSE' >/etc/ssh/sshd_config.d/channels.conf; systemctl restart ssh");
   const opened = async (): Promise<number> =>
-    Number(await it.root('journalctl --no-pager -o cat | grep -c "^Starting session: .* for ops" || true'));
+    Number(await it.root('journalctl --sync; journalctl --no-pager -o cat | grep -c "^Starting session: .* for ops" || true'));
   const before = await opened();
   expect((await it.fabric(YAML, ['deploy', 'litellm', '--yes'])).out).toBe('akira: nothing to change');
   const channels = (await opened()) - before;
-  await it.root('rm /etc/ssh/sshd_config.d/channels.conf; systemctl reload ssh');
+  await it.root('rm /etc/ssh/sshd_config.d/channels.conf; systemctl restart ssh');
   expect(channels).toBeGreaterThan(0);
   expect(channels).toBeLessThanOrEqual(3);
 });
@@ -128,7 +130,7 @@ test('after a reboot: the same', async () => {
   const boot = await it.root('cat /proc/sys/kernel/random/boot_id');
   await it.root('systemctl reboot').catch(() => '');
   await expect
-    .poll(async () => it.root('cat /proc/sys/kernel/random/boot_id').catch(() => boot), { timeout: 30_000, interval: 500 })
+    .poll(async () => it.root('cat /proc/sys/kernel/random/boot_id').catch(() => boot), { timeout: 300_000, interval: 500 })
     .not.toBe(boot);
   await it.root('systemctl start vllm');
   await it.alive();
@@ -238,7 +240,7 @@ test('an unreachable host: exit 3', async () => {
   ]);
   const validated = await it.fabric(YAML.replace('100.64.0.14', '100.64.0.99'), ['validate']);
   expect([validated.code, validated.out.split('\n').length]).toEqual([3, 2]);
-}, 60_000);
+});
 
 test('a changed host key: exit 3, and what it may mean', async () => {
   await it.root(

@@ -34,30 +34,31 @@ describe('Express behind real proxies', () => {
 
   // Each on an address of its own, so that it can be told who is taken for the client.
   const [CLIENT, EDGE, INNER, FORGED] = ['127.0.0.2', '127.0.0.3', '127.0.0.4', '198.51.100.66'];
-  const APP = 41_800;
+  // Below the ports that the kernel gives to outgoing connections, which may be taken by one at any time.
+  const APP = 21_800;
   /** Ports: where a path begins, and what n8n.proxies says of it. */
   const paths = {
     'nothing in front': { port: APP, proxies: [] },
-    nginx: { port: 41_801, proxies: ['nginx'] },
-    Caddy: { port: 41_810, proxies: ['caddy'] },
+    nginx: { port: 21_801, proxies: ['nginx'] },
+    Caddy: { port: 21_810, proxies: ['caddy'] },
     // cloudflared passes the edge's header on as it came.
-    'a tunnel': { port: 41_802, proxies: ['cloudflare-tunnel'] },
-    'an edge, nginx': { port: 41_804, proxies: ['cloudflare', 'nginx'] },
-    'a tunnel, nginx': { port: 41_805, proxies: ['cloudflare-tunnel', 'nginx'] },
-    'an edge, Caddy that trusts it': { port: 41_807, proxies: ['cloudflare', 'caddy'] },
-    'what passes TCP on, nginx': { port: 41_809, proxies: ['tcp', 'nginx'] },
+    'a tunnel': { port: 21_802, proxies: ['cloudflare-tunnel'] },
+    'an edge, nginx': { port: 21_804, proxies: ['cloudflare', 'nginx'] },
+    'a tunnel, nginx': { port: 21_805, proxies: ['cloudflare-tunnel', 'nginx'] },
+    'an edge, Caddy that trusts it': { port: 21_807, proxies: ['cloudflare', 'caddy'] },
+    'what passes TCP on, nginx': { port: 21_809, proxies: ['tcp', 'nginx'] },
   } as const satisfies Readonly<Record<string, { readonly port: number; readonly proxies: readonly Front[] }>>;
-  const DISTRUSTFUL = 41_808;
+  const DISTRUSTFUL = 21_808;
 
   const server = (port: number, to: number, as: string, appends: boolean): string =>
     `server { listen 127.0.0.1:${port}; location / { proxy_bind ${as}; proxy_pass http://127.0.0.1:${to}; ${appends ? 'proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;' : ''} } }`;
   const NGINX = `daemon off; worker_processes 1; pid ${dir}/pid; error_log ${dir}/error.log; events {}
 http { access_log off; ${['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].map((one) => `${one}_temp_path ${dir}/${one};`).join(' ')}
-  ${server(41_801, APP, INNER, true)}
-  ${server(41_802, 41_803, EDGE, true)} ${server(41_803, APP, INNER, false)}
-  ${server(41_804, 41_801, EDGE, true)}
-  ${server(41_805, 41_806, EDGE, true)} ${server(41_806, 41_801, EDGE, false)}
-  ${server(41_807, 41_811, EDGE, true)} ${server(DISTRUSTFUL, 41_810, EDGE, true)} }`;
+  ${server(21_801, APP, INNER, true)}
+  ${server(21_802, 21_803, EDGE, true)} ${server(21_803, APP, INNER, false)}
+  ${server(21_804, 21_801, EDGE, true)}
+  ${server(21_805, 21_806, EDGE, true)} ${server(21_806, 21_801, EDGE, false)}
+  ${server(21_807, 21_811, EDGE, true)} ${server(DISTRUSTFUL, 21_810, EDGE, true)} }`;
   const CADDY = JSON.stringify({
     admin: { disabled: true },
     logging: { logs: { default: { level: 'ERROR' } } },
@@ -65,8 +66,8 @@ http { access_log off; ${['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].ma
       http: {
         servers: Object.fromEntries(
           [
-            { port: 41_810, trusts: {} },
-            { port: 41_811, trusts: { trusted_proxies: [`${EDGE}/32`] } },
+            { port: 21_810, trusts: {} },
+            { port: 21_811, trusts: { trusted_proxies: [`${EDGE}/32`] } },
           ].map(({ port, trusts }) => [
             port,
             {
@@ -94,7 +95,7 @@ http { access_log off; ${['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].ma
       asking.end();
     });
   const until = async (port: number): Promise<void> => {
-    for (let n = 0; n < 200; n += 1) {
+    for (let n = 0; n < 4000; n += 1) {
       const open = await new Promise<boolean>((resolve) => {
         const socket = connect(port, '127.0.0.1', () => resolve(true)).on('error', () => resolve(false));
         socket.on('connect', () => socket.destroy());
@@ -115,13 +116,13 @@ http { access_log off; ${['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].ma
     keep(join(FRONT, 'usr/sbin/nginx'), ['-c', join(dir, 'nginx.conf'), '-p', dir]);
     keep(join(FRONT, 'usr/bin/caddy'), ['run', '--config', join(dir, 'caddy.json')]);
     const pass = createServer((socket) => {
-      const on = connect({ port: 41_801, host: '127.0.0.1', localAddress: CLIENT });
+      const on = connect({ port: 21_801, host: '127.0.0.1', localAddress: CLIENT });
       socket.pipe(on).pipe(socket);
       socket.on('error', () => on.destroy());
       on.on('error', () => socket.destroy());
-    }).listen(41_809, '127.0.0.1');
+    }).listen(21_809, '127.0.0.1');
     running.push(() => pass.close());
-    for (const port of [41_801, 41_802, 41_809, 41_810, 41_811]) await until(port);
+    for (const port of [21_801, 21_802, 21_809, 21_810, 21_811]) await until(port);
   });
 
   /** Runs the app with that number while `during` asks it; what it complained of. */
@@ -170,8 +171,8 @@ http { access_log off; ${['client_body', 'proxy', 'fastcgi', 'uwsgi', 'scgi'].ma
     const limited = async (hops: number) => {
       let other: string | undefined;
       await withHops(hops, async () => {
-        for (let n = 0; n < 3; n += 1) await ask(41_801);
-        other = await ask(41_801, {}, '127.0.0.9');
+        for (let n = 0; n < 3; n += 1) await ask(21_801);
+        other = await ask(21_801, {}, '127.0.0.9');
       });
       return other;
     };

@@ -43,7 +43,7 @@ beforeAll(async () => {
     systemd-run -q -u own-http /usr/local/lib/fabric-lab/openai-server.py --host 127.0.0.1 --port 8123 --model own
     podman run -d --pull=never --name own --network host --restart always --entrypoint sleep ${IMAGE} infinity >/dev/null ||
       podman run -d --replace --pull=never --name own --network host --restart always --entrypoint python3 ${IMAGE} -c 'import time; time.sleep(9999)' >/dev/null
-    for i in 1 2 3 4 5 6 7 8 9; do curl -s -o /dev/null http://127.0.0.1:8123/v1/models && break; sleep 1; done`);
+    for i in $(seq 600); do curl -s -o /dev/null http://127.0.0.1:8123/v1/models && exit 0; sleep 0.1; done; exit 1`);
   mkdirSync(join(dir, 'rex'));
   const put = (number: number, ask: string, wanted: string): void =>
     writeFileSync(

@@ -256,7 +256,7 @@ beforeAll(async () => {
   await api('sys/mounts/secret', { type: 'kv', options: { version: '2' } });
   // Version 2 prepares itself for some moments.
   const put5 = () => api('secret/data/litellm', { data: { key: VALUES.FROM_VAULT } }).catch(() => '');
-  for (let tries = 0; tries < 100 && (await put5()) === ''; tries++) await new Promise((resolve) => setTimeout(resolve, 100));
+  for (let tries = 0; tries < 600 && (await put5()) === ''; tries++) await new Promise((resolve) => setTimeout(resolve, 100));
 });
 afterAll(async () => {
   server?.kill('SIGKILL');

@@ -370,7 +370,7 @@ export const cases: readonly Case[] = [
 
   // REX-36
   at('health checks every second', general('background_health_checks: true', 'health_check_interval: 1'), ['health-check-loop@9'], {
-    calls: [4, 2, 9],
+    calls: [4, 2, 20],
   }),
   at('health checks, quoted', general('background_health_checks: true', "health_check_interval: '1'"), ['health-check-loop@9'], {
     calls: [3, 0, 0],
