@@ -417,6 +417,7 @@ const RECORDED: ReadonlySet<string> = new Set([
   'dns/leak before-https',
   'dns/leak before-browser',
   'dns/resolv-conf before-behind',
+  'dns/resolv-conf before-network-manager',
   'dns/resolv-conf before-not-among',
   'dns/resolv-conf before-past-resolved',
   'dns/resolver before-udp',

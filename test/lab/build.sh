@@ -3,6 +3,7 @@
 #
 #   debian   Debian trixie with the packages of a lab host
 #   base     the same, set up: users, keys, firewalld zone, vLLM's stand-in; the root file system under every lab host
+#   nm       Debian's NetworkManager over the base, not started: for test/e2e/dns.test.ts
 #   images   podman's read-only image store that all hosts share: the real LiteLLM, in an image of the lab's own making
 #
 # Each part is made under another name and renamed when whole; NAME.stamp holds the hash of what defines it (its function
@@ -42,7 +43,7 @@ part() { # NAME INPUT...
   local name=$1 new=$LAB_DIR/$1.new.$$ want t0=$SECONDS; shift
   want=$({ declare -f "build_$name"; echo "$SUITE $IMAGE"; cat "$@"; } | sha256sum | cut -d' ' -f1)
   [[ " $FORCE " != *" $name "* ]] && [ -d "$LAB_DIR/$name" ] && [ "$(head -1 "$LAB_DIR/$name.stamp" 2>/dev/null)" = "$want" ] && return
-  if [ -n "$(running)" ]; then
+  if [ -d "$LAB_DIR/$name" ] && [ -n "$(running)" ]; then # nobody stands on what was never there
     echo "lab: $name must be made anew, but these hosts stand on it: $(running | xargs); take them down first (lab net-down)" >&2
     exit 1
   fi
@@ -132,6 +133,26 @@ WantedBy=multi-user.target
 UNIT
 }
 
+# --- nm: NetworkManager, which takes the network for itself where it runs
+
+build_nm() { # OUT
+  # A mount namespace of its own: what an interrupted run leaves is files alone. The mirrors are the base's.
+  # shellcheck disable=SC2016
+  unshare --mount --propagation private bash -euc '
+    new=$1 base=$2 root=$1.root
+    mkdir -p "$new" "$new.work" "$root"
+    mount -t overlay overlay -o "lowerdir=$base,upperdir=$new,workdir=$new.work" "$root"
+    mount --rbind /dev "$root/dev"; mount -t proc proc "$root/proc"
+    cp /etc/resolv.conf "$root/etc/resolv.conf"
+    printf "#!/bin/sh\nexit 101\n" > "$root/usr/sbin/policy-rc.d"; chmod 755 "$root/usr/sbin/policy-rc.d" # start nothing
+    export DEBIAN_FRONTEND=noninteractive
+    chroot "$root" apt-get -qq update
+    chroot "$root" apt-get -qq -y --no-install-recommends install network-manager >/dev/null
+    chroot "$root" systemctl --quiet disable NetworkManager NetworkManager-wait-online NetworkManager-dispatcher
+    rm -rf "$root"/usr/sbin/policy-rc.d "$root"/etc/resolv.conf "$root"/var/lib/apt/lists/* "$root"/var/cache/apt/*.bin
+    umount -R "$root"' nm "$1" "$LAB_DIR/base"
+}
+
 # --- images: LiteLLM from PyPI, as the lock file says, in an image as bare as upstream's: uid 65532, no curl, no wget,
 # --- no coreutils; only python3 and a shell
 
@@ -205,4 +226,5 @@ fi
 
 part debian /dev/null
 part base "$LAB_DIR/debian.stamp" "$LAB_DIR/keys/id.pub" "$HERE/openai-server.py"
+part nm "$LAB_DIR/base.stamp"
 part images "$HERE/litellm.lock"
