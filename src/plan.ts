@@ -33,7 +33,8 @@ export type Undo =
 /** What a result may have become at worst for the gate to pass. */
 export interface Must {
   readonly id: ResultId;
-  readonly atWorst: 'pass' | 'warn';
+  /** `unknown`: anything but a failure of its own. */
+  readonly atWorst: 'pass' | 'warn' | 'unknown';
 }
 
 /** A line of a file that others own too: the line so begun, appended when absent; `null` removes it. */
@@ -131,7 +132,11 @@ export const unmet = (must: readonly Must[], { results }: Report): readonly Resu
   return must.flatMap(({ id, atWorst }) => {
     const result = byId.get(id);
     if (!result) return [];
-    const good = result.status === 'pass' || result.status === 'accepted' || (result.status === 'warn' && atWorst === 'warn');
+    const good =
+      result.status === 'pass' ||
+      result.status === 'accepted' ||
+      (result.status === 'warn' && atWorst !== 'pass') ||
+      (result.status !== 'fail' && atWorst === 'unknown');
     return good ? [] : [result];
   });
 };

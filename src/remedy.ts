@@ -1,8 +1,8 @@
 // What can be mended without a person's judgement, out of what was found.
-import type { Finding, Report, Result, ResultId } from './check.ts';
+import { type Finding, isOwn, type Report, type Result, type ResultId } from './check.ts';
 import type { HostName } from './fabric.ts';
 import { rexId } from './lookup.ts';
-import type { Plan, Step } from './plan.ts';
+import { gateList, type Plan, type Step } from './plan.ts';
 
 /** `fabric fix`'s view of a report. */
 export interface Remedy {
@@ -46,4 +46,29 @@ export const touched = (plan: Plan, host: HostName): readonly (readonly [path: s
   for (const [n, step] of plan.entries())
     if ('path' in step && step.host === host) places.set(step.path, [...(places.get(step.path) ?? []), n]);
   return [...places];
+};
+
+/**
+ * The findings' own checks decide; what only followed from them must not fail by itself now (names are found, who may enter gets in: what
+ * is tried, where the cause is inferred); and nothing else may be worse.
+ */
+export const fixGate = (steps: Plan, before: Report, mended: readonly ResultId[]): Step => {
+  // A log still tells of what was.
+  const echoes = before.results.filter(
+    (one) => one.status === 'blocked' && mended.includes(one.by) && !one.check.history && !isOwn(one.id),
+  );
+  // A user's own checks take no fix of something else back.
+  const list = gateList({ ...before, results: before.results.filter(({ id }) => !isOwn(id) || mended.includes(id)) }, mended);
+  return {
+    do: 'gate',
+    host: steps[0]?.host ?? '',
+    title:
+      mended.length === 0
+        ? 'nothing is worse'
+        : `${mended.join(', ')} ${mended.length === 1 ? 'holds' : 'hold'}${echoes.length === 0 ? '' : `, and so does what followed from ${mended.length === 1 ? 'it' : 'them'}`}; nothing else is worse`,
+    ...list,
+    must: [...list.must, ...echoes.map(({ id }) => ({ id, atWorst: 'unknown' as const }))],
+    hopeless: [],
+    withinSeconds: 60,
+  };
 };

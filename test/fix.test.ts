@@ -5,7 +5,8 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Check, defineCheck, type Finding, type Fix, type Result, resultId } from '../src/check.ts';
-import { remedy } from '../src/remedy.ts';
+import { unmet } from '../src/plan.ts';
+import { fixGate, remedy } from '../src/remedy.ts';
 import { type Host, hostsYaml, startHost } from './demo/host.ts';
 import { runbook, UNTIL_ALIVE } from './demo/runbook.ts';
 
@@ -118,7 +119,7 @@ test('fix: one plan, shown; applied; gated; the doctor is content; taken back, i
   expect([await root(files), state()]).toEqual([was, []]);
 
   const done = await fabric('fix', '--all', '--yes');
-  expect(done).toMatchObject({ code: 0, err: expect.stringMatching(/✓ gate: .*litellm\/env-private@akira.* hold; nothing else is worse/) });
+  expect(done).toMatchObject({ code: 0, err: expect.stringMatching(/✓ gate: .*litellm\/env-private@akira.* hold(?:, and so does what followed from them)?; nothing else is worse/) });
   expect(await failing()).toEqual([]);
   expect(await fabric('fix', '--all', '--yes')).toMatchObject({ code: 0, out: 'nothing to fix' });
 
@@ -207,4 +208,24 @@ test.each<[string, readonly Result[], ReturnType<typeof titles>]>([
   ['an echo goes with its cause', [{ id: 'host/x@a', check, subject: 'a', status: 'blocked', by: 'host/x@b' }], [[], [], [], []]],
 ])('remedy: %s', (_, results, expected) => {
   expect(titles(results)).toEqual(expected);
+});
+
+test('the gate of a fix: the cause holds, and what followed from it does not fail by itself; a log may still tell of what was', () => {
+  const tried = defineCheck({ ...check, id: 'host/tried' });
+  const log = defineCheck({ ...check, id: 'host/log', history: true });
+  const of = (one: Check, by: Result['id']): Result => ({ id: resultId(one, 'a'), check: one, subject: 'a', status: 'blocked', by });
+  const before = { at: 0, results: [failed('a', [run('mend')]), of(tried, 'host/x@a'), of(log, 'host/x@a'), failed('b')] };
+  const step = fixGate([run('mend')], before, ['host/x@a']);
+  const must = step.do === 'gate' ? step.must : [];
+  expect([must, step.do === 'gate' && step.title]).toEqual([
+    [
+      { id: 'host/x@a', atWorst: 'pass' },
+      { id: 'host/tried@a', atWorst: 'unknown' },
+    ],
+    'host/x@a holds, and so does what followed from it; nothing else is worse',
+  ]);
+  const mended: Result = { id: 'host/x@a', check, subject: 'a', status: 'pass' };
+  const after = (echo: Result) => unmet(must, { at: 0, results: [mended, echo] }).map(({ id }) => id);
+  expect(after({ ...of(tried, 'host/y@a') })).toEqual([]); // another cause, which is not ours
+  expect(after({ ...failed('a'), id: 'host/tried@a', check: tried })).toEqual(['host/tried@a']);
 });

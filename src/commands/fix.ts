@@ -1,7 +1,7 @@
-import { asDeclared, type Book, isOwn, type Report, type Result, type ResultId, resultId } from '../check.ts';
+import { asDeclared, type Book, type Report, type Result, type ResultId, resultId } from '../check.ts';
 import { Refusal } from '../errors.ts';
-import { gateList, type Plan, type Step } from '../plan.ts';
-import { isNamed, type Remedy, remedy } from '../remedy.ts';
+import type { Plan } from '../plan.ts';
+import { fixGate, isNamed, type Remedy, remedy } from '../remedy.ts';
 import { humanReport } from '../report/human.ts';
 import { exitCode } from '../report/json.ts';
 import type { Keyring } from '../secret.ts';
@@ -56,7 +56,7 @@ const mend = async (session: Session, names: readonly string[], options: FixOpti
   /** A deployment was asked for, and has nothing to change. */
   const idle = [...(deployment.plan.length === 0 ? found.deploy : []), ...(dns.length === 0 ? found.deployDns : [])];
   const mended = found.mended.filter((id) => !idle.includes(id));
-  const plan: Plan = steps.length === 0 ? [] : [...steps, gate(steps, before, mended)];
+  const plan: Plan = steps.length === 0 ? [] : [...steps, fixGate(steps, before, mended)];
   if (options.format === 'human' && dns.length > 0) process.stdout.write(said.map((line) => `${visible(line)}\n`).join(''));
   const purpose = { verb: 'fix this', checks: book.checks, keepsReplaced: true };
   const outcome: Outcome = plan.length === 0 ? { is: 'nothing' } : await change(session, plan, deployment.keyring, options, purpose);
@@ -122,17 +122,6 @@ const deploymentOf = async (session: Session, options: FixOptions, { checks }: B
   const { plan } = await planDeployment(session, keyring, checks);
   return { plan, keyring };
 };
-
-/** The findings' own checks decide, and nothing else may be worse. */
-const gate = (steps: Plan, before: Report, mended: readonly ResultId[]): Step => ({
-  do: 'gate',
-  host: steps[0]?.host ?? '',
-  title: mended.length === 0 ? 'nothing is worse' : `${mended.join(', ')} ${mended.length === 1 ? 'holds' : 'hold'}; nothing else is worse`,
-  // A user's own checks take no fix of something else back.
-  ...gateList({ ...before, results: before.results.filter(({ id }) => !isOwn(id) || mended.includes(id)) }, mended),
-  hopeless: [],
-  withinSeconds: 60,
-});
 
 /** What a person has to do. */
 const left = ({ byHand: rest }: Remedy): string =>

@@ -50,6 +50,7 @@ export const title = (step: Step): string => {
   }
 };
 
+const MAY = { pass: '', warn: ' (may warn)', unknown: ' (must not fail)' } as const;
 const body = (step: Step, paint: ChalkInstance, verbose: boolean): readonly string[] => {
   switch (step.do) {
     case 'write':
@@ -72,7 +73,7 @@ const body = (step: Step, paint: ChalkInstance, verbose: boolean): readonly stri
       ];
     case 'gate':
       return [
-        ...(verbose ? step.must.map(({ id, atWorst }) => paint.dim(`${id}${atWorst === 'warn' ? ' (may warn)' : ''}`)) : []),
+        ...(verbose ? step.must.map(({ id, atWorst }) => paint.dim(`${id}${MAY[atWorst]}`)) : []),
         ...step.unverified.map((id) => paint.magenta(`cannot be asked, so it is not verified: ${visible(id)}`)),
       ];
     default:
