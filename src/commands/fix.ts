@@ -70,16 +70,19 @@ const mend = async (session: Session, names: readonly string[], options: FixOpti
     process.stdout.write(
       `${gone.map((id) => `mended   ${visible(id)} too\n`).join('')}${left(leftOver)}${idle.map((id) => `by hand  ${visible(id)}: a deployment would change nothing\n`).join('')}`,
     );
-  const rest = leftOver.byHand.length + idle.length;
+  const byHand = leftOver.byHand.length + idle.length;
   if (options.format === 'human') {
-    process.stdout.write(aside(before, chosen, [...mended, ...leftOver.byHand.map(({ result }) => result.id), ...idle], options.all));
-    if (plan.length === 0 && rest === 0 && unknown.length === 0) process.stdout.write('nothing to fix\n');
+    // What followed from something that is mended now was the gate's to see.
+    const gated = (result: Result): boolean => outcome.is === 'done' && result.status === 'blocked' && mended.includes(result.by);
+    const named = [...mended, ...leftOver.byHand.map(({ result }) => result.id), ...idle];
+    process.stdout.write(aside(before, (result) => chosen(result) && !gated(result), named, options.all));
+    if (plan.length === 0 && byHand === 0 && unknown.length === 0) process.stdout.write('nothing to fix\n');
   }
   // What could not be asked is not healthy: said, and told by the exit code.
   if (unknown.length > 0) process.stderr.write(humanReport({ at: before.at, results: unknown }, session.paint, false));
   const code = outcomeCode(outcome, options);
   if (code !== 0) return code;
-  return rest > 0 && !options.dryRun ? 1 : exitCode({ at: before.at, results: unknown }, 'fail');
+  return byHand > 0 && !options.dryRun ? 1 : exitCode({ at: before.at, results: unknown }, 'fail');
 };
 
 /** Of those without a fix of their own, what passes now. */
