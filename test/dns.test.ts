@@ -175,7 +175,9 @@ describe('what mends a name that the tailnet’s resolver has right and applicat
       ['resolvers-say/A/mayi.example.net', ok('')],
     ]);
     const [result] = examine(fabric, [os], [{ vantage: 'motoko', at: 0, answers }], asDeclared, 0).results;
-    return result !== undefined && 'findings' in result ? result.findings.map((finding) => finding.advice).join() : '';
+    return result !== undefined && 'findings' in result
+      ? result.findings.map((finding) => `${finding.reproduce}: ${finding.advice}`).join()
+      : '';
   };
   test.each([
     [
@@ -188,9 +190,9 @@ describe('what mends a name that the tailnet’s resolver has right and applicat
     [
       'macOS, by a resolver',
       'system Darwin\nscutil resolver #2\nscutil   domain   : example.net\nscutil   nameserver[0] : 100.100.100.100',
-      /dscacheutil -flushcache/,
+      /dscacheutil -q host -a name mayi\.example\.net.*dscacheutil -flushcache/,
     ],
-    ['Linux', 'system Linux\nconf nameserver 192.168.1.1', /a router, a Pi-hole/],
+    ['Linux', 'system Linux\nconf nameserver 192.168.1.1', /getent ahosts .*a router, a Pi-hole/],
   ])('%s', (_, said, wanted) => expect(advice(said)).toMatch(wanted));
 });
 

@@ -119,7 +119,12 @@ test('fix: one plan, shown; applied; gated; the doctor is content; taken back, i
   expect([await root(files), state()]).toEqual([was, []]);
 
   const done = await fabric('fix', '--all', '--yes');
-  expect(done).toMatchObject({ code: 0, err: expect.stringMatching(/✓ gate: .*litellm\/env-private@akira.* hold(?:, and so does what followed from them)?; nothing else is worse/) });
+  expect(done).toMatchObject({
+    code: 0,
+    err: expect.stringMatching(
+      /✓ gate: .*litellm\/env-private@akira.* hold(?:, and so does what followed from them)?; nothing else is worse/,
+    ),
+  });
   expect(await failing()).toEqual([]);
   expect(await fabric('fix', '--all', '--yes')).toMatchObject({ code: 0, out: 'nothing to fix' });
 

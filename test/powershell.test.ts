@@ -1,10 +1,14 @@
 // Windows as a vantage: what is sent, and what is made of an answer in the words that Microsoft documents. Not run on a Windows.
 import { expect, test } from 'vitest';
+import { asDeclared } from '../src/check.ts';
+import acceptDns from '../src/checks/dns/accept-dns.ts';
+import hostsFile from '../src/checks/dns/hosts-file.ts';
 import { facts, isLost, type Probe, succeeded } from '../src/evidence.ts';
+import { examine } from '../src/examine.ts';
 import { collect } from '../src/hosts/collect.ts';
 import { encodePowerShell, POWERSHELL, quotePowerShell } from '../src/powershell.ts';
 import { met } from '../src/probes/certificate.ts';
-import { dnsReply, resolversSay, saidBy } from '../src/probes/dns.ts';
+import { askCommand, dnsReply, resolversSay, saidBy } from '../src/probes/dns.ts';
 import { askedFor, inHostsFile, lookedUp, repeated, resolvers } from '../src/probes/resolver.ts';
 import { tailscaleDns } from '../src/probes/tailscale.ts';
 import { fabricOf, SAMPLE } from './sample.ts';
@@ -98,6 +102,29 @@ test('one exec, in PowerShell; its lines end as Windows ends them; what is asked
   expect(know(asked.tls)).toEqual({ against: expect.stringContaining('WRONG_PRINCIPAL'), names: [] });
   const lost = maybe(sh);
   expect(isLost(lost) && lost).toMatchObject({ lost: 'unsupported', why: 'winbox answers in PowerShell, and this is asked in sh alone' });
+});
+
+test('what a person may try there is PowerShell as well', () =>
+  expect(askCommand(fabric, { at, server: '100.100.100.100', name: NAME, type: 'HTTPS', transport: 'tcp' })).toBe(
+    `ssh 100.64.0.9 'powershell -Command "Resolve-DnsName -Name '\\''${NAME}'\\'' -Type 65 -DnsOnly -NoHostsFile -TcpOnly -Server '\\''100.100.100.100'\\''"'`,
+  ));
+
+test('what mends it is told for Windows', () => {
+  const names = fabricOf(
+    `${SAMPLE.replace('tailnet:', '  winbox: { address: 100.64.0.9, shell: powershell }\ntailnet:')}dns:\n  names: { ${NAME}: 100.64.0.14 }\n  from: [winbox]\n`,
+  );
+  const ok = (out: string) => ({ code: 0, out, err: '' });
+  const answers = new Map([
+    [`looked-up/${NAME}`, ok('203.0.113.14')],
+    [`hosts-file/${NAME}`, ok('203.0.113.14')],
+    ['tailscale/dns', ok('  "BackendState": "Running",\n  "TUN": true,\n= prefs\n\t"CorpDNS": false,\n= dns\n')],
+  ]);
+  const { results } = examine(names, [hostsFile, acceptDns], [{ vantage: at, at: 0, answers }], asDeclared, 0);
+  const told = results.flatMap((result) => ('findings' in result ? result.findings.map(({ advice }) => advice) : []));
+  expect(told).toEqual([
+    'Take the line out, as an administrator: C:\\Windows\\System32\\drivers\\etc\\hosts.',
+    expect.stringMatching(/^Turn it on: tailscale set --accept-dns=true\./),
+  ]);
 });
 
 test('every question of DNS has its PowerShell, and a name cannot leave its quotes', () => {

@@ -1,7 +1,7 @@
 import { type Answer, type DnsQuestion, type Probe, type RecordType, succeeded, Unreadable, type Vantage } from '../evidence.ts';
-import type { Address } from '../fabric.ts';
+import type { Address, Fabric } from '../fabric.ts';
 import { quotePowerShell } from '../powershell.ts';
-import { digCommand } from '../reproduce.ts';
+import { digCommand, onHost } from '../reproduce.ts';
 import { canonical, readSvcb, type Svcb } from '../services/svcb.ts';
 
 export type Reply =
@@ -24,8 +24,15 @@ export interface DnsAnswer {
 export interface Ask extends Pick<DnsQuestion, 'server' | 'name' | 'type' | 'transport'> {
   readonly at: Vantage;
 }
-/** As a person asks the same. */
-export const askCommand = ({ at: _, ...question }: Ask): string => digCommand(question);
+/** As a person asks the same there. */
+export const askCommand = (fabric: Fabric, { at, ...question }: Ask): string =>
+  onHost(
+    fabric,
+    at,
+    fabric.hosts.get(at)?.shell === 'powershell'
+      ? `powershell -Command "Resolve-DnsName ${resolveArguments({ at, ...question })}"`
+      : digCommand(question),
+  );
 
 /**
  * What a DNS server says. This machine asks it itself; elsewhere dig does, and what ours prints is what dig prints:
@@ -48,7 +55,7 @@ export const dnsReply = (ask: Ask): Probe<Reply> => {
     question:
       at === 'here'
         ? { at, via: 'dns', server, name, type, transport }
-        : { at, via: 'sh', script: askCommand(ask), powershell: resolveDnsName(ask) },
+        : { at, via: 'sh', script: digCommand(ask), powershell: resolveDnsName(ask) },
     read: replyOf,
   };
 };
@@ -113,7 +120,7 @@ export const resolversSay = (at: Vantage, name: string, type: RecordType): Probe
         'command -v dig >/dev/null || exit 127',
         't=$(mktemp -d) || exit; trap \'rm -rf "$t"\' EXIT',
         `{ ${SERVERS}\n} | awk '/^[0-9A-Za-z.:%_-]+$/ && !/^127\\.0\\.0\\.5[34]$/ && !seen[$0]++' | head -n 6 >"$t/all"`,
-        `while read -r s; do ${askCommand({ ...ask, server: 'each' })} "@$s" >"$t/$s" 2>&1 & done <"$t/all"; wait`,
+        `while read -r s; do ${digCommand({ ...ask, server: 'each' })} "@$s" >"$t/$s" 2>&1 & done <"$t/all"; wait`,
         'while read -r s; do echo "= $s"; cat "$t/$s"; done <"$t/all"',
       ].join('\n'),
     },
@@ -134,8 +141,8 @@ export const resolversSay = (at: Vantage, name: string, type: RecordType): Probe
  * Resolve-DnsName, in dig's words. It obeys the name resolution policy table where no server is named. What it throws is named by
  * Windows: DNS_ERROR_RCODE_NAME_ERROR, …SERVER_FAILURE, …REFUSED, ERROR_TIMEOUT. Type 65 by its number, as older ones have no name for it.
  */
-const resolveDnsName = ({ server, name, type, transport }: Ask): string => {
-  const how = `-Name ${quotePowerShell(name)} -Type ${type === 'HTTPS' ? 65 : type} -DnsOnly -NoHostsFile${transport === 'tcp' ? ' -TcpOnly' : ''}${server === 'os' ? '' : ` -Server ${server === 'each' ? '$s' : quotePowerShell(server)}`}`;
+const resolveDnsName = (ask: Ask): string => {
+  const how = resolveArguments(ask);
   return [
     "$status = 'NOERROR'; $found = @()",
     `try { $found = @(Resolve-DnsName ${how} -ErrorAction Stop) } catch {`,
@@ -149,6 +156,8 @@ const resolveDnsName = ({ server, name, type, transport }: Ask): string => {
     '} }',
   ].join('\n');
 };
+const resolveArguments = ({ server, name, type, transport }: Ask): string =>
+  `-Name ${quotePowerShell(name)} -Type ${type === 'HTTPS' ? 65 : type} -DnsOnly -NoHostsFile${transport === 'tcp' ? ' -TcpOnly' : ''}${server === 'os' ? '' : ` -Server ${server === 'each' ? '$s' : quotePowerShell(server)}`}`;
 const numberOf = (digits: string | undefined): number | null => (digits === undefined ? null : Number(digits));
 
 /** Addresses that the answer leads to: of A and AAAA themselves, of HTTPS those of its hints. */

@@ -19,8 +19,7 @@ export default defineCheck({
           severity: 'fail',
           saw: `accept-dns is off on ${at}; ${astrayText(astray)}`,
           want: 'accept-dns on',
-          advice:
-            'Turn it on: sudo tailscale set --accept-dns=true. The machine’s other names then go where the tailnet says, too: tailscale dns status shows it beforehand.',
+          advice: `Turn it on: ${fabric.hosts.get(at)?.shell === 'powershell' ? '' : 'sudo '}tailscale set --accept-dns=true. The machine’s other names then go where the tailnet says, too: tailscale dns status shows it beforehand.`,
           reproduce: onHost(fabric, at, 'tailscale dns status'),
         },
       ];

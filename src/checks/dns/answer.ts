@@ -2,7 +2,6 @@ import { defineCheck, type Finding, resultId } from '../../check.ts';
 import { isLost, type Lost } from '../../evidence.ts';
 import { askCommand, leadsTo, saidBy } from '../../probes/dns.ts';
 import { astrayText, explain, isRight, lookUps, publicA, spots, tailnetAsks, typeOf } from '../../probes/names.ts';
-import { onHost } from '../../reproduce.ts';
 import loaded from './headscale-loaded.ts';
 import paths from './headscale-paths.ts';
 import netmap from './netmap.ts';
@@ -54,7 +53,7 @@ export default defineCheck({
                     to.length > 0
                       ? 'It has a record that says so, or none, and passes on what a nameserver says: correct the record, or give the name one (Headscale: extra_records).'
                       : 'It has no record of it, and no nameserver that knows: give it the record (Headscale: extra_records), or a nameserver for the domain.',
-                  reproduce: onHost(fabric, at, askCommand({ at, server: fabric.tailnet.resolver, name: name.name, type, transport })),
+                  reproduce: askCommand(fabric, { at, server: fabric.tailnet.resolver, name: name.name, type, transport }),
                 },
               ];
             }),

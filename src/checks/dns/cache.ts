@@ -34,8 +34,7 @@ export default defineCheck({
                 severity: 'fail',
                 saw: `systemd-resolved of ${at} has ${foundText(tries.usual)} in its cache, and ${tries.fresh.length} fresh answers were right; ${astrayText(astray)}`,
                 want: name.inside.join(', '),
-                advice:
-                  'Flush it: sudo resolvectl flush-caches (macOS: sudo dscacheutil -flushcache; sudo killall -HUP mDNSResponder; Windows: Clear-DnsClientCache). Browsers keep their own for a minute more.',
+                advice: 'Flush it: sudo resolvectl flush-caches. Browsers keep their own for a minute more.',
                 reproduce: onHost(fabric, at, `resolvectl query ${name.name}; resolvectl query --cache=no ${name.name}`),
               },
             ];

@@ -18,6 +18,7 @@ export default defineCheck({
     spots(fabric).map((spot) => {
       const { name, at, subject } = spot;
       const entries = inHostsFile(at, name.name);
+      const windows = fabric.hosts.get(at)?.shell === 'powershell';
       return {
         subject,
         needs: [entries, ...lookUps([spot])],
@@ -30,13 +31,15 @@ export default defineCheck({
             return [
               {
                 severity: 'fail',
-                saw: `/etc/hosts of ${at} says ${wrong.join(', ')}; ${astrayText(astray)}`,
+                saw: `${windows ? 'the hosts file' : '/etc/hosts'} of ${at} says ${wrong.join(', ')}; ${astrayText(astray)}`,
                 want: `no line there, or ${name.inside.join(', ')}`,
-                advice: `Take the line out: sudoedit /etc/hosts. On Windows it is C:\\Windows\\System32\\drivers\\etc\\hosts.`,
-                reproduce: onHost(fabric, at, `grep -n ${name.name} /etc/hosts`),
+                advice: `Take the line out${windows ? `, as an administrator: ${WINDOWS}` : ': sudoedit /etc/hosts'}.`,
+                reproduce: onHost(fabric, at, windows ? `findstr /n /i ${name.name} ${WINDOWS}` : `grep -n ${name.name} /etc/hosts`),
               },
             ];
           }),
       };
     }),
 });
+
+const WINDOWS = 'C:\\Windows\\System32\\drivers\\etc\\hosts';

@@ -40,7 +40,7 @@ export default defineCheck({
               saw: `${CANARY} has an address on ${at}, so Firefox may ask a resolver of its own over HTTPS, which says ${saidBy(elsewhere.reply)} of ${elsewhere.spot.name.name}`,
               want: `NXDOMAIN for ${CANARY}`,
               advice: `Have the resolver there say so (dnsmasq: address=/${CANARY}/; Pi-hole and AdGuard Home do), or turn DNS over HTTPS off in the browser (Firefox: network.trr.mode 5; Chrome: Use secure DNS). Or accept it.`,
-              reproduce: onHost(fabric, at, askCommand({ at, server: 'os', name: CANARY, type: 'A', transport: 'udp' })),
+              reproduce: askCommand(fabric, { at, server: 'os', name: CANARY, type: 'A', transport: 'udp' }),
             },
           ];
         },
@@ -83,7 +83,7 @@ export default defineCheck({
                 saw: `${who} answers ${type} of ${name.name}: ${saidBy(reply)}`,
                 want: `no ${type} record inside, or one that leads to ${name.inside.join(', ')}`,
                 advice: `Whoever answers A there must answer ${type} too, with nothing: in dnsmasq local=/${name.name}/, in unbound a redirect zone, in Pi-hole a current version; in the tailnet’s own resolver a record does it.${givesKeys(reply) ? ' The keys are of who publishes them (Cloudflare): a server inside cannot read what a browser encrypts for them.' : ''}`,
-                reproduce: onHost(fabric, at, askCommand(ask)),
+                reproduce: askCommand(fabric, ask),
               },
             ];
           });

@@ -74,7 +74,7 @@ export default defineCheck({
                   advice: right
                     ? between(fabric, spot, isLost(who) ? null : who)
                     : `Nobody that ${at} asks knows the name: give it to whoever answers there, or bring ${at} into the tailnet.`,
-                  reproduce: onHost(fabric, at, `getent ahosts ${name.name}`),
+                  reproduce: onHost(fabric, at, lookup(isLost(who) ? '' : who.system, name.name)),
                 },
               ];
             },
@@ -84,6 +84,13 @@ export default defineCheck({
     }),
 });
 
+/** As a person asks what applications get. */
+const lookup = (system: string, name: string): string =>
+  system === 'Windows'
+    ? `powershell -Command "[Net.Dns]::GetHostAddresses('${name}')"`
+    : system === 'Darwin'
+      ? `dscacheutil -q host -a name ${name}`
+      : `getent ahosts ${name}`;
 /** What comes between applications and the tailnet's resolver, and mends it on that system. */
 const between = ({ tailnet }: Fabric, { at, name }: Spot, who: Resolvers | null): string => {
   const routed = askedFor(who?.links ?? [], name.name).some(({ servers }) =>

@@ -2,7 +2,6 @@ import { defineCheck, type Finding } from '../../check.ts';
 import { isLost, type Lost } from '../../evidence.ts';
 import { askCommand, leadsTo, saidBy } from '../../probes/dns.ts';
 import { publicAsk, publicReply } from '../../probes/names.ts';
-import { onHost } from '../../reproduce.ts';
 
 export default defineCheck({
   id: 'dns/outside',
@@ -42,7 +41,7 @@ export default defineCheck({
                   saw: `${dns.public} says of ${name} ${ask.type}: ${saidBy(reply)}`,
                   want: wanted.length === 0 ? `no ${ask.type} record outside` : wanted.join(', '),
                   advice: 'Correct the public zone; its TTL is how long the old answer stays with others.',
-                  reproduce: onHost(fabric, at, askCommand(ask)),
+                  reproduce: askCommand(fabric, ask),
                 },
               ];
             }),

@@ -2,7 +2,6 @@ import { defineCheck, type Finding, resultId } from '../../check.ts';
 import { isLost, type Lost } from '../../evidence.ts';
 import { askCommand, dnsReply } from '../../probes/dns.ts';
 import { astrayText, explain, lookUps, spotsAt, tailnetAsks, typeOf } from '../../probes/names.ts';
-import { onHost } from '../../reproduce.ts';
 import userspace from './userspace.ts';
 
 export default defineCheck({
@@ -45,11 +44,7 @@ export default defineCheck({
           const why = over('udp').flatMap(({ reply }) => (!isLost(reply) && reply.is === 'silent' ? [reply.why] : []))[0] ?? '';
           const [first] = mine;
           if (first === undefined) return [];
-          const reproduce = onHost(
-            fabric,
-            at,
-            askCommand({ at, server: resolver, name: first.name.name, type: typeOf(first.name), transport: 'udp' }),
-          );
+          const reproduce = askCommand(fabric, { at, server: resolver, name: first.name.name, type: typeOf(first.name), transport: 'udp' });
           if (silent('udp') && over('tcp').some(({ reply }) => !isLost(reply) && reply.is === 'answer'))
             return [
               {
@@ -82,11 +77,7 @@ export default defineCheck({
                 saw: `${resolver6} says ${there} of ${spot.name.name}, and ${resolver} ${here}`,
                 want: 'the same answer by both addresses',
                 advice: `${resolver6} is not the tailnet’s resolver on ${at}: look where it is routed (ip -6 route get ${resolver6}).`,
-                reproduce: onHost(
-                  fabric,
-                  at,
-                  askCommand({ at, server: resolver6, name: spot.name.name, type: typeOf(spot.name), transport: 'udp' }),
-                ),
+                reproduce: askCommand(fabric, { at, server: resolver6, name: spot.name.name, type: typeOf(spot.name), transport: 'udp' }),
               },
             ];
           });
