@@ -154,6 +154,25 @@ test('--timeout: what has not answered is lost, the report is printed, and nothi
   expect(Date.now() - before).toBeLessThan(25_000);
 });
 
+test('--timeout: a store that never answers about its dates does not keep the run alive', async () => {
+  ssh('exit 255');
+  mkdirSync(join(dir, 'store'));
+  writeFileSync(join(dir, 'store/az'), `#!/bin/sh\necho $$ >${dir}/az.pid\nexec sleep 60\n`, { mode: 0o755 });
+  const file = join(dir, 'store.yaml');
+  writeFileSync(file, FABRIC.replace('  secrets:\n', '  secrets:\n    DATED: { azure: { vault: kv-ops, name: dated } }\n'));
+  const before = Date.now();
+  const { code, out } = await run(['validate', '--timeout', '2', '--config', file], { PATH: `${dir}/store:${env.PATH}` });
+  expect([code, out]).toEqual([3, expect.stringMatching(/litellm\/secret-expiry@DATED[\s\S]* 2 s/)]);
+  expect(Date.now() - before).toBeLessThan(15_000); // az would be given 30 s
+  expect(existsSync(`/proc/${readFileSync(join(dir, 'az.pid'), 'utf8').trim()}`)).toBe(false);
+  // Nor does one that is asked for values, so that a recording holds none.
+  const recorded = await run(['validate', '--timeout', '2', '--record', join(dir, 'slow-store'), '--config', file], {
+    PATH: `${dir}/store:${env.PATH}`,
+  });
+  expect(recorded.code).toBe(3);
+  expect(Date.now() - before).toBeLessThan(30_000);
+}, 90_000);
+
 test.each(['0', '-1', 'soon', '1e9'])('--timeout %s is refused', async (value) => {
   expect(await run(['validate', '--timeout', value])).toMatchObject({ code: 2, err: expect.stringContaining('a number of seconds') });
 });

@@ -30,7 +30,8 @@ export const hear = async (
   const { fabric } = session;
   const { record } = options;
   // Nothing of it is sent anywhere: what is known is recognised in answers, and taken out before they are kept.
-  const known = record === undefined ? keyring : new Map([...(await knownSecrets(fabric.litellm.secrets, process.env)), ...keyring]);
+  const known =
+    record === undefined ? keyring : new Map([...(await knownSecrets(fabric.litellm.secrets, process.env, options.timeout)), ...keyring]);
   guard(known);
   const bundle = record === undefined ? undefined : newBundle(record, fabric, text, known);
   const needs = needsOf(fabric, selected, options);

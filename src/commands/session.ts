@@ -76,16 +76,18 @@ export const sessionOf = (fabric: Fabric, through?: Promise<Connector>): Session
     return known;
   };
   let dates: Promise<ReadonlyMap<SecretName, Had>> | undefined;
-  const askStore: AskStore = async (secret) => {
-    dates ??= datesOf(fabric);
-    const had = (await dates).get(secret);
-    if (had === undefined) return { lost: 'unsupported', why: `${secret}: no store of it keeps a date` };
-    if ('missing' in had) {
-      const { missing, login } = had;
-      return login === undefined ? { lost: 'unreadable', why: missing } : { lost: 'login', why: `${missing}: ${login}` };
-    }
-    return { code: 0, out: `expires ${had.expiry ?? 'never'}`, err: '' };
-  };
+  const askStore =
+    (within: number | undefined): AskStore =>
+    async (secret) => {
+      dates ??= datesOf(fabric, within);
+      const had = (await dates).get(secret);
+      if (had === undefined) return { lost: 'unsupported', why: `${secret}: no store of it keeps a date` };
+      if ('missing' in had) {
+        const { missing, login } = had;
+        return login === undefined ? { lost: 'unreadable', why: missing } : { lost: 'login', why: `${missing}: ${login}` };
+      }
+      return { code: 0, out: `expires ${had.expiry ?? 'never'}`, err: '' };
+    };
   return {
     fabric,
     paint: painter(process.stdout),
@@ -95,7 +97,7 @@ export const sessionOf = (fabric: Fabric, through?: Promise<Connector>): Session
     host,
     connector,
     ask: (probes, keyring, within) => {
-      const world: World = { fabric, keyring, connector, now, askStore, ...(within === undefined ? {} : { within }) };
+      const world: World = { fabric, keyring, connector, now, askStore: askStore(within), ...(within === undefined ? {} : { within }) };
       return collect(probes, world);
     },
     close: async () => {
@@ -105,9 +107,13 @@ export const sessionOf = (fabric: Fabric, through?: Promise<Connector>): Session
   };
 };
 
-/** All stores that keep dates, asked at once and once a run: what they say of the values is all that is kept. */
-const datesOf = async (fabric: Fabric): Promise<ReadonlyMap<SecretName, Had>> => {
-  const had = await askAll(new Map([...fabric.litellm.secrets].filter(([, source]) => dated(source))), process.env);
+/**
+ * All stores that keep dates, asked at once and once a run: what they say of the values is all that is kept. Nobody waits for them longer
+ * than `within` seconds, and a program that went on would keep this one alive.
+ */
+const datesOf = async (fabric: Fabric, within: number | undefined): Promise<ReadonlyMap<SecretName, Had>> => {
+  const sources = new Map([...fabric.litellm.secrets].filter(([, source]) => dated(source)));
+  const had = await askAll(sources, process.env, within);
   guard(new Map([...keyringOf(had)].filter(([name]) => had.has(name))));
   return had;
 };

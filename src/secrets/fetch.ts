@@ -10,6 +10,8 @@ import { type Fetched, type Missing, sourceText, type World } from './source.ts'
 /** A secret that was had, with the second since 1970 at which its store says it expires; or why it was not. */
 export type Had = { readonly secret: Secret; readonly expiry?: number } | Missing;
 
+/** Seconds that a program or a request may take. */
+export const PATIENCE = 30;
 /** How many programs and requests at once: a gpg or an az each is no small thing. */
 const AT_ONCE = 6;
 
@@ -32,16 +34,19 @@ export const fetchSecrets = async (sources: ReadonlyMap<SecretName, SecretSource
 };
 
 /** What can be had, without a word about what cannot: to recognise values in what hosts say, not to use them. */
-export const knownSecrets = async (sources: ReadonlyMap<SecretName, SecretSource>, env: NodeJS.ProcessEnv): Promise<Keyring> =>
-  keyringOf(await askAll(sources, env));
+export const knownSecrets = async (
+  sources: ReadonlyMap<SecretName, SecretSource>,
+  env: NodeJS.ProcessEnv,
+  within?: number,
+): Promise<Keyring> => keyringOf(await askAll(sources, env, within));
 
-/** Every secret as its source has it, or why it is missing: for those who also ask when it expires. */
+/** Every secret as its source has it, or why it is missing: for those who also ask when it expires. `within`: seconds, for each program. */
 export const askAll = async (
   sources: ReadonlyMap<SecretName, SecretSource>,
   env: NodeJS.ProcessEnv,
-  seconds = 30,
+  within = PATIENCE,
 ): Promise<ReadonlyMap<SecretName, Had>> => {
-  const world = worldOf(sources.values(), env, seconds);
+  const world = worldOf(sources.values(), env, Math.min(within, PATIENCE));
   const waiting = [...sources];
   const had = new Map<SecretName, Had>();
   const work = async (): Promise<void> => {
@@ -59,7 +64,7 @@ export const askAll = async (
 };
 
 /** The environment of the programs of stores holds none of the secrets that fabric.yaml takes from it. */
-export const worldOf = (sources: Iterable<SecretSource>, env: NodeJS.ProcessEnv, seconds = 30): World => {
+export const worldOf = (sources: Iterable<SecretSource>, env: NodeJS.ProcessEnv, seconds = PATIENCE): World => {
   const hidden = new Set([...sources].flatMap((source) => (source.from === 'env' ? [source.name] : [])));
   return {
     env: Object.fromEntries(Object.entries(env).filter(([name]) => !hidden.has(name))),

@@ -2,7 +2,7 @@
 import { Refusal } from '../errors.ts';
 import type { SecretSource } from '../fabric.ts';
 import type { Secret } from '../secret.ts';
-import { worldOf } from './fetch.ts';
+import { PATIENCE, worldOf } from './fetch.ts';
 import { type Stored, sourceText, type World } from './source.ts';
 
 /** Why the source cannot be written, or `null` where it can. */
@@ -27,7 +27,7 @@ export const unwritable = (source: SecretSource): string | null => {
 };
 
 /** The value into the source's store. Throws a Refusal (exit 4) where it cannot; the store then has the old one. */
-export const storeSecret = async (source: SecretSource, value: Secret, env: NodeJS.ProcessEnv, seconds = 30): Promise<void> => {
+export const storeSecret = async (source: SecretSource, value: Secret, env: NodeJS.ProcessEnv, seconds = PATIENCE): Promise<void> => {
   const stored = await storeOne(source, value, worldOf([source], env, seconds), env);
   if ('stored' in stored) return;
   throw new Refusal(`${value.name} could not be written to ${sourceText(source)}: ${stored.missing}`, {
