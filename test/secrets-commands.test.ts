@@ -95,7 +95,7 @@ test('the commands of docs/secrets.md are understood', async () => {
     const { code, err } = await fabric([...args, ...(args[1] === 'diff' || args.includes('--dry-run') ? [] : ['--dry-run'])]);
     expect([args, err, code]).toEqual([args, expect.not.stringContaining('error:'), args[1] === 'diff' ? 3 : 0]);
   }
-});
+}, 120_000);
 
 test('diff: a source that cannot be asked is named once, with the reason', async () => {
   declare('', '    ONE: pass:litellm/one\n    TWO: file:nowhere\n');
