@@ -36,6 +36,19 @@ test('before: its published port lets strangers in, and validate says what outra
   expect(having(out, 'fail')).toEqual(expect.arrayContaining(['litellm/unit-active@akira', 'litellm/env-private@akira']));
 });
 
+test('a key that is synced: its LiteLLM takes it, run by its own unit', async () => {
+  const other = 'sk-lab-synced-0123456789abcdef';
+  const sync = (key: string) => it.fabric(YAML, ['secrets', 'sync', '--yes'], { LITELLM_MASTER_KEY: key });
+  const status = (key: string): Promise<number> => it.status('ops', '/v1/models', '-H', `Authorization: Bearer ${key}`);
+  expect(await sync(other)).toMatchObject({ code: 0, err: expect.stringContaining('✓ gate: LiteLLM is up') });
+  expect([await status(KEY), await status(other), await fragment()]).toEqual([400, 200, '/etc/systemd/system/litellm.service']);
+  expect((await it.fabric(YAML, ['secrets', 'diff'], { LITELLM_MASTER_KEY: other })).out).toMatch(
+    /^LITELLM_MASTER_KEY {2}source = \.env {8}= process /,
+  );
+  expect((await sync(KEY)).code).toBe(0);
+  expect(await status(KEY)).toBe(200);
+});
+
 test('an adoption that fails: the old unit serves again, enabled as it was, with its own files', async () => {
   const { code, err } = await it.fabric(fabricYaml({ more: '  config:\n    router_settings:\n      health_check_interval: 0\n' }), [
     'deploy',
