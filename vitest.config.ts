@@ -7,7 +7,7 @@ export default defineConfig({
   test: {
     maxWorkers: 3, // end-to-end files wait for hosts more than they compute
     projects: [
-      { test: { name: 'unit', include: ['test/*.test.ts'], environment: 'node', testTimeout: 30_000 } },
+      { test: { name: 'unit', include: ['test/*.test.ts'], environment: 'node', testTimeout: 120_000 } },
       {
         test: {
           name: 'e2e',
