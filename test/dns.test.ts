@@ -4,6 +4,7 @@ import { asDeclared } from '../src/check.ts';
 import os from '../src/checks/dns/os.ts';
 import type { Answer, Probe } from '../src/evidence.ts';
 import { examine } from '../src/examine.ts';
+import { namesText } from '../src/probes/certificate.ts';
 import { dnsReply, givesKeys, leadsTo, resolversSay, saidBy } from '../src/probes/dns.ts';
 import { headscaleServer } from '../src/probes/headscale-server.ts';
 import { askedFor, lookedUp, repeated, resolvers, throughResolved } from '../src/probes/resolver.ts';
@@ -146,6 +147,11 @@ describe('what a DNS server said', () => {
       script: 'dig +noquestion +noauthority +noadditional +tries=2 +time=2 +tcp mayi.example.net A',
     });
   });
+});
+
+test('whom a certificate is for, of caches that have hundreds as well', () => {
+  expect(namesText(['a.example', '*.a.example'])).toBe('a.example, *.a.example');
+  expect(namesText(['a', 'b', 'c', 'd', 'e'])).toBe('a, b, c and 2 more');
 });
 
 test('each of a machine’s resolvers by itself: an answer, silence, and what is neither', () => {

@@ -51,6 +51,23 @@ test('a table of layers, and the first that diverges', () => {
   expect(trailTable([trail({ ...wrong, says: '\u001b[2Jgone' })], new Chalk({ level: 0 }))).toContain('\\x1b[2Jgone');
 });
 
+test('a machine that could not be asked anything is told of once', () => {
+  const lost = 'not known: unreachable (motoko: connection refused)';
+  const deaf = {
+    ...trail(wrong),
+    layers: trail(wrong).layers.map((one) =>
+      one.layer === 'headscale' ? one : { ...one, is: 'unknown' as const, says: lost, milliseconds: null },
+    ),
+  };
+  const table = trailTable([deaf], new Chalk({ level: 0 }));
+  expect(table.split('\n').map((line) => line.replaceAll(/ {2,}/g, '  '))).toEqual([
+    'mayi.example.net should be 100.64.0.14 for motoko',
+    expect.stringContaining('· Headscale’s files'),
+    `  ? motoko  ${lost}`,
+    '',
+  ]);
+});
+
 test('changes: what is otherwise, with its latency; neither a TTL that counts down nor another latency', () => {
   const before = [trail(wrong)];
   expect(trailChanges(before, before)).toEqual([]);

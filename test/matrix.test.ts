@@ -1,8 +1,13 @@
 // What `fabric doctor caddy` prints of who got in.
 import { Chalk } from 'chalk';
 import { expect, test } from 'vitest';
+import { asDeclared } from '../src/check.ts';
+import certificate from '../src/checks/caddy/certificate.ts';
+import letsIn from '../src/checks/caddy/lets-in.ts';
+import { examine } from '../src/examine.ts';
 import type { MatrixRow, Seen } from '../src/matrix.ts';
 import { matrixJson, matrixText } from '../src/report/caddy.ts';
+import { fabricOf, SAMPLE } from './sample.ts';
 
 const row = (site: string, enter: string, at: string, address: string, may: boolean, ...seen: readonly Seen[]): MatrixRow => ({
   site,
@@ -41,4 +46,20 @@ test('the same for programs', () => {
     ['here', [false, false, null]],
   ]);
   expect(matrixText([], new Chalk({ level: 0 }))).toBe('');
+});
+
+test('another site’s answer is that certificate’s to explain, and says nothing of this one’s ACL', () => {
+  const fabric = fabricOf(`${SAMPLE.replace('hosts:\n', 'hosts:\n  motoko: {}\n')}caddy:
+  host: akira
+  container: caddy
+  caddyfile: /opt/caddy/Caddyfile
+  addresses: { vpn: [100.64.0.14] }
+  sites: { n8n.example.net: { enter: vpn } }
+  vantages: { vpn: [motoko] }
+`);
+  const answer = { code: 0, out: '404 1.1 9 0.001 0.004\nown\nnames DNS:router.example.net', err: '' };
+  const keys = [certificate, letsIn].flatMap((check) => check.each(fabric, asDeclared).flatMap(({ needs }) => needs.map(({ key }) => key)));
+  const evidence = { vantage: 'motoko', at: 0, answers: new Map(keys.map((key) => [key, answer])) };
+  const { results } = examine(fabric, [certificate, letsIn], [evidence], asDeclared, 0);
+  expect(results).toMatchObject([{ status: 'fail' }, { status: 'blocked', by: 'caddy/certificate@motoko' }]);
 });

@@ -33,7 +33,7 @@ export const entries: readonly Entry[] = [
       'The remedy was a hole: the gateway is whoever is masked. With Docker as it comes that is everyone by IPv6 (docker-proxy), and everyone at all where the NAT rules are missing, a rule masquerades all, the container is rootless, or a program on the host passes connections on. The site then answered 200 to the internet, over every protocol. ' +
       'Masked over HTTP/3 alone is a flow that began while the rules stood otherwise. Turning HTTP/3 off helps nobody.',
     remedy:
-      'Keep Tailscale from masking (tailscale set --snat-subnet-routes=false, or its mark taken off, in mangle’s POSTROUTING, on the way to Caddy’s network), or let Caddy use the host’s network. For IPv6: "userland-proxy": false, ports published on 0.0.0.0, or a network with IPv6 and the VPN’s IPv6 network in the ACL. Then take the bridge’s network out of the ACL, and see that `error` is not sorted after a `handle`.',
+      'Keep Tailscale from masking (tailscale set --snat-subnet-routes=false, or its mark taken off, in mangle’s POSTROUTING, on the way to Caddy’s network), or let Caddy use the host’s network. A rule that masquerades all: name its interface, or except Caddy’s network from it. `fabric fix REX-34` sets these exceptions itself. For IPv6: "userland-proxy": false, ports published on 0.0.0.0, or a network with IPv6 and the VPN’s IPv6 network in the ACL. Then take the bridge’s network out of the ACL, and see that `error` is not sorted after a `handle`.',
     sources: [
       'the post-mortem of REX-34',
       'Tailscale: util/linuxfw/iptables_runner.go, issues 10205 and 13754; moby: pull request 44742',

@@ -48,3 +48,7 @@ export const met = (at: Vantage, name: string, address: Address): Probe<Met | nu
     return { against: bad ? (/^curl: \(\d+\) (.*)$/m.exec(`${answer.err}\n${text}`)?.[1] ?? '') : null, names };
   },
 });
+
+/** For people: whom a certificate is for. Those of whole networks of caches have hundreds. */
+export const namesText = (names: readonly string[]): string =>
+  names.length > 4 ? `${names.slice(0, 3).join(', ')} and ${names.length - 3} more` : names.join(', ');

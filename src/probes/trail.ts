@@ -3,7 +3,7 @@ import type { Fabric } from '../fabric.ts';
 import { isRouted, isTaken, isUnder, type Names, readNames, readRecords } from '../services/headscale.ts';
 import { canonical } from '../services/svcb.ts';
 import type { Layer, Trail } from '../trail.ts';
-import { met } from './certificate.ts';
+import { met, namesText } from './certificate.ts';
 import { leadsTo, type Reply, saidBy } from './dns.ts';
 import { type HeadscaleServer, headscaleServer } from './headscale-server.ts';
 import { eachSays, eachText, foundText, isRight, publicA, type Spot, spots, strangers, tailnetAsks, typeOf } from './names.ts';
@@ -146,7 +146,7 @@ const applicationLayer = ({ name, at }: Spot, address: string, facts: Facts): La
       one.toLowerCase() === name.name || (one.startsWith('*.') && name.name.slice(name.name.indexOf('.')) === one.slice(1).toLowerCase()),
   );
   if (mine || (seen.names.length === 0 && seen.against === null)) return layer('right', 'application', who, 'a certificate for it');
-  return layer('wrong', 'application', who, `a certificate for ${seen.names.join(', ') || 'somebody else'}`);
+  return layer('wrong', 'application', who, `a certificate for ${namesText(seen.names) || 'somebody else'}`);
 };
 
 const publicLayer = (fabric: Fabric, spot: Spot, facts: Facts): Layer => {

@@ -13,7 +13,7 @@ export const trailTable = (trails: readonly Trail[], paint: ChalkInstance): stri
       const first = divergence(trail);
       return [
         `${paint.bold(visible(trail.name))} ${paint.dim('should be')} ${trail.wanted.join(', ')} ${paint.dim('for')} ${trail.at}`,
-        ...trail.layers.map((layer) => {
+        ...told(trail).map((layer) => {
           const time = layer.milliseconds === null ? '' : paint.dim(` ${layer.milliseconds} ms`);
           const here = layer === first ? paint.red('  ← diverges here first') : '';
           return `  ${colour[layer.is](MARK[layer.is])} ${visible(layer.who).padEnd(width)}  ${visible(layer.says)}${time}${here}`;
@@ -22,6 +22,15 @@ export const trailTable = (trails: readonly Trail[], paint: ChalkInstance): stri
       ];
     })
     .join('\n');
+};
+
+/** Of a machine that could not be asked anything once is enough. */
+const told = ({ at, layers }: Trail): readonly Layer[] => {
+  const own = layers.filter(({ layer }) => layer !== 'headscale');
+  const [first] = own;
+  return first !== undefined && own.every(({ is, says }) => is === 'unknown' && says === first.says)
+    ? [...layers.filter(({ layer }) => layer === 'headscale'), { ...first, who: at }]
+    : layers;
 };
 
 /** For programs: `fabric.report/1` has it as `names`. */

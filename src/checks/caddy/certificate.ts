@@ -1,5 +1,6 @@
 import { defineCheck, type Finding, resultId } from '../../check.ts';
 import type { Lost } from '../../evidence.ts';
+import { namesText } from '../../probes/certificate.ts';
 import { entryCommand, siteUrl } from '../../probes/entry.ts';
 import { cellsOf } from '../../probes/matrix.ts';
 import { onHost } from '../../reproduce.ts';
@@ -40,7 +41,7 @@ export default defineCheck({
               return [
                 {
                   severity: 'fail',
-                  saw: `from ${at}, ${site.name} by ${address}: the certificate is for ${tried.names.join(', ') || 'no name'}`,
+                  saw: `from ${at}, ${site.name} by ${address}: the certificate is for ${namesText(tried.names) || 'no name'}`,
                   want: `a certificate for ${site.name}`,
                   advice:
                     'Is it this Caddy that answers there? Then the site is missing in its Caddyfile, or its certificate could not be had: look at its log.',

@@ -7,6 +7,7 @@ import { quote } from '../../shell.ts';
 import aclFamilies from './acl-families.ts';
 import alive from './alive.ts';
 import caddyfile from './caddyfile.ts';
+import certificate from './certificate.ts';
 import dockerProxy from './docker-proxy.ts';
 import forwarder from './forwarder.ts';
 import masquerade from './masquerade.ts';
@@ -37,7 +38,8 @@ export default defineCheck({
       .map(({ at, cells }) => ({
         subject: at,
         needs: cells.map(({ probe }) => probe),
-        blockedBy: CAUSES.map((check) => resultId(check, caddy.host)),
+        // Another site’s answer says nothing of this one’s ACL.
+        blockedBy: [...CAUSES.map((check) => resultId(check, caddy.host)), resultId(certificate, at)],
         judge: ({ maybe }) => {
           const seen = cells.map((cell) => ({ cell, tried: maybe(cell.probe) }));
           // That HTTP/3 could not be tried is for caddy/http3 to say.

@@ -1,6 +1,6 @@
 import { defineCheck, type Finding, resultId } from '../../check.ts';
 import { isLost, type Lost } from '../../evidence.ts';
-import { type Met, meetCommand, met } from '../../probes/certificate.ts';
+import { type Met, meetCommand, met, namesText } from '../../probes/certificate.ts';
 import { spots } from '../../probes/names.ts';
 import { onHost } from '../../reproduce.ts';
 import os from './os.ts';
@@ -30,7 +30,7 @@ export default defineCheck({
             return [
               {
                 severity: 'fail',
-                saw: `${address} answers ${name.name} with the certificate of ${seen.names.length > 0 ? seen.names.join(', ') : `somebody else (${seen.against})`}`,
+                saw: `${address} answers ${name.name} with the certificate of ${seen.names.length > 0 ? namesText(seen.names) : `somebody else (${seen.against})`}`,
                 want: `one for ${name.name}`,
                 advice: `Is ${address} the right proxy, and does it know ${name.name}? Give it the site and its certificate, or correct the address.`,
                 reproduce: onHost(fabric, at, meetCommand(name.name, address)),
