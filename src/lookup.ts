@@ -30,8 +30,10 @@ export interface LookedUp {
 }
 /** Everything that the text may mean. One that is sure is what was meant. */
 export const lookUp = (book: Book, text: string): LookedUp => {
-  // A number that nothing has is no word to look for.
-  const ways = /^\s*rex[\s_-]*\d+\s*$/i.test(text) ? [byId] : [byId, bySaying, byWords];
+  // A number, or an id, that nothing has is no word to look for.
+  const subject = /^\s*([a-z0-9]+)\/[a-z0-9-]+\s*$/i.exec(text)?.[1]?.toLowerCase();
+  const isId = /^\s*rex[\s_-]*\d+\s*$/i.test(text) || book.checks.some(({ id }) => subject !== undefined && id.startsWith(`${subject}/`));
+  const ways = isId ? [byId] : [byId, bySaying, byWords];
   for (const way of ways) {
     const found = way(book, text);
     if (found.length > 0) return { found, sure: way !== byWords, nearest: [] };

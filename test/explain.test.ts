@@ -64,6 +64,7 @@ test('what nobody knows finds nothing, and the ids most like it', () => {
   expect(lookUp(book, 'REX-99').found).toEqual([]);
   expect(lookUp(book, 'bind: address already in use').sure).toBe(false); // words in common are listed, not told as the answer
   expect(lookUp(book, 'litellm/redines')).toEqual({ found: [], sure: false, nearest: expect.arrayContaining(['litellm/readiness']) });
+  expect(lookUp(book, 'dns/leek')).toEqual({ found: [], sure: false, nearest: expect.arrayContaining(['dns/leak']) });
   for (const text of ['zzz', '?', 'the quick brown fox'])
     expect(lookUp(book, text)).toEqual({ found: [], sure: false, nearest: [expect.any(String), expect.any(String), expect.any(String)] });
 });
