@@ -346,6 +346,16 @@ describe('programs', () => {
     await expect.poll(() => sleeping(long), { timeout: 10_000 }).toEqual([]);
   });
 
+  test('a signal that comes while a program starts ends that too', async () => {
+    const path = inFile('fabric.yaml');
+    writeFileSync(path, SAMPLE.replace('file:~/.secrets/openrouter', '{ command: [get] }'));
+    const env = programs({ get: 'kill -INT $PPID; exec sleep 765432' });
+    const args = [BIN, 'deploy', 'litellm', '--dry-run', '--config', path];
+    for (let n = 0; n < 5; n += 1)
+      expect(await execa(process.execPath, args, { env, extendEnv: false, reject: false })).toMatchObject({ signal: 'SIGINT' });
+    await expect.poll(() => sleeping('765432'), { timeout: 10_000 }).toEqual([]);
+  });
+
   test('not installed, not executable', async () => {
     writeFileSync(inFile('plain'), 'x', { mode: 0o644 });
     expect(await why(command('no-such-program'), programs({}))).toBe('command no-such-program: no-such-program is not installed');

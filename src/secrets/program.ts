@@ -24,6 +24,9 @@ const MOST = 1024 * 1024;
 export const run = async (argv: readonly string[], { env, seconds }: World, more: { stdin?: string } = {}): Promise<Ran | Missing> => {
   const [program = '', ...args] = argv;
   const { GPG_TTY: _, ...without } = env;
+  // Listened for before anything is started: a signal that comes while it starts would end us alone, and leave it behind.
+  let pid: number | undefined;
+  const forget = onExit(() => endGroup(pid));
   const started = execa(program, args, {
     env: without,
     extendEnv: false,
@@ -34,11 +37,11 @@ export const run = async (argv: readonly string[], { env, seconds }: World, more
     reject: false,
     detached: true,
   });
-  const forget = onExit(() => endGroup(started.pid));
+  pid = started.pid;
   let late = false;
   const timer = setTimeout(() => {
     late = true;
-    endGroup(started.pid);
+    endGroup(pid);
     for (const pipe of [started.stdin, started.stdout, started.stderr]) pipe?.destroy();
   }, seconds * 1000);
   const { exitCode, signal, stdout, stderr, code, isMaxBuffer } = await started;
@@ -48,7 +51,7 @@ export const run = async (argv: readonly string[], { env, seconds }: World, more
   if (code === 'ENOENT') return { missing: `${program} is not installed` };
   if (code === 'EACCES') return { missing: `${program} may not be run by you` };
   if (isMaxBuffer) {
-    endGroup(started.pid);
+    endGroup(pid);
     return { missing: `${program} printed more than 1 MiB` };
   }
   const out = textOf(stdout);
