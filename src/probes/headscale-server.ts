@@ -10,7 +10,7 @@ export interface Seen {
 }
 /** What Headscale has before it, and what is on its host. */
 export interface HeadscaleServer {
-  /** Seconds that it has run. `null`: it does not. */
+  /** Seconds that it has run, at the least. `null`: it does not. */
   readonly running: number | null;
   /** config.yaml on the host, and where Headscale itself looks: in a container, another root. `null`: no such file. */
   readonly onHost: Seen | null;
@@ -68,6 +68,8 @@ export const headscaleServer = ({ host, config, run }: Headscale): Probe<Headsca
           `[ -z "$e" ] || $e container inspect --format '{{range .Mounts}}{{printf "mount %s %s\\n" .Source .Destination}}{{end}}' ${quote(run.container)} >"$m"`,
           'if [ "${p:-0}" -gt 0 ] 2>/dev/null; then u=1 r=/proc/$p/root; b=$(sed -n "s/^btime //p" /proc/stat) t=$(sed "s/.*) //" /proc/$p/stat | cut -d" " -f20); echo "running $((b + t / $(getconf CLK_TCK)))"; fi',
         ];
+  // A container's start is the sum of two times that are each rounded down: it may be two seconds later, and after a change that it read.
+  const rounded = run.by === 'unit' ? 0 : 2;
   const inside = run.by === 'unit' ? config : run.config;
   return {
     key: 'headscale/server',
@@ -108,7 +110,7 @@ export const headscaleServer = ({ host, config, run }: Headscale): Probe<Headsca
       };
       const [started, path, hostPath] = [after('running'), after('path'), after('hostpath')];
       return {
-        running: started === undefined ? null : now - Number(started),
+        running: started === undefined ? null : now - Number(started) - rounded,
         onHost: seen('host'),
         inside: seen('inside'),
         text: onHost,
