@@ -172,8 +172,11 @@ resting() { # until it lies between two starts
 }
 answers() { # until Caddy has its certificates, what is behind it listens, and no IPv6 address is tentative: a reply would leave by another, the host's own
   local i
-  if docker inspect n8n >/dev/null 2>&1; then
-    until docker logs --since "$(docker inspect -f '{{.State.StartedAt}}' n8n)" n8n 2>&1 | grep -q '^Server address:'; do sleep 0.1; done
+  if docker inspect n8n >/dev/null 2>&1; then # port 5678, in its own network
+    for i in $(seq 600); do
+      grep -qs ':162E 0*:0000 0A' /proc/"$(docker inspect -f '{{.State.Pid}}' n8n)"/net/tcp{,6} && break
+      sleep 0.1
+    done
   fi
   for i in $(seq 50); do [ -n "$(ip -6 addr show tentative)" ] || break; sleep 0.1; done
   for i in $(seq 600); do
