@@ -64,7 +64,7 @@ const spaceOf = (pid: string): string => {
 };
 /** .env, what it is while it is written, and root's copies of it. */
 const ENV_FILES =
-  /^\/flux\/apps\/litellm\/(\.env|\.fabric-part\.\w{6})$|^\/var\/lib\/fabric\/(litellm\/releases\/(\d+|\.new)\/env|journal\/\w+\/\d+(\.part)?)$/;
+  /^\/flux\/apps\/litellm\/(\.env|\.fabric-part\.\w{6})$|^\/var\/lib\/fabric\/(litellm\/releases\/(\d+|\.new)\/(env|\.fabric-part\.\w{6})|journal\/\w+\/\d+(\.part)?)$/;
 const ENGINE = /^\/(var\/lib|run)\/(containers|libpod|crun)\//;
 const ENGINE_FOLDERS = ['var/lib/containers', 'run/containers', 'run/libpod', 'run/crun'];
 
