@@ -5,8 +5,8 @@ import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Host, hostsYaml, startHost } from './demo/host.ts';
 import { handMade, NO_POLLER, poller, runbook, UNTIL_ALIVE, UNTIL_POLLED } from './demo/runbook.ts';
+import { asRoot, BIN } from './operator.ts';
 
-const BIN = join(import.meta.dirname, '../bin/fabric.js');
 const KEY = 'sk-demo-0123456789abcdef';
 const PAID = 'http://100.64.0.20:8443';
 let host: Host;
@@ -15,11 +15,7 @@ beforeAll(async () => {
 });
 afterAll(() => host.close());
 
-const root = async (script: string): Promise<string> => {
-  const { code, out, err } = await host.run('sh -s', script, 'root');
-  if (code !== 0) throw new Error(`exit ${code}: ${err || out}`);
-  return out;
-};
+const root = (script: string): Promise<string> => asRoot(host, script);
 /** What fails, with what was seen. */
 const failing = async (): Promise<ReadonlyMap<string, string>> => {
   const file = join(host.scratch, 'fabric.yaml');

@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import { afterAll, beforeAll } from 'vitest';
 import { type Host, hostsYaml, startHost } from './demo/host.ts';
+import { asRoot, BIN } from './operator.ts';
 import { KEY, probeContract } from './probe-contract.ts';
 
-const BIN = join(import.meta.dirname, '../bin/fabric.js');
 let host: Host;
 beforeAll(async () => {
   host = await startHost({ patience: 100 });
@@ -18,11 +18,7 @@ afterAll(async () => {
 
 probeContract(
   {
-    root: async (script) => {
-      const { code, out, err } = await host.run('sh -s', script, 'root');
-      if (code !== 0) throw new Error(`exit ${code}: ${err || out}`);
-      return out;
-    },
+    root: (script) => asRoot(host, script),
     ask: async (stdin) => (await host.run('sh -s', stdin)).out,
     fabric: async (yaml, args) => {
       const file = join(host.scratch, 'fabric.yaml');

@@ -2,33 +2,19 @@
 // test/e2e/fix.test.ts.
 import { existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Check, defineCheck, type Finding, type Fix, type Result, resultId } from '../src/check.ts';
 import { unmet } from '../src/plan.ts';
 import { fixGate, remedy } from '../src/remedy.ts';
 import { type Host, hostsYaml, startHost } from './demo/host.ts';
 import { runbook, UNTIL_ALIVE } from './demo/runbook.ts';
+import { asRoot, runFabric } from './operator.ts';
 
-const BIN = join(import.meta.dirname, '../bin/fabric.js');
 const KEY = 'sk-fix-0123456789abcdef';
 let host: Host;
 let folder = '';
-const root = async (script: string): Promise<string> => {
-  const { code, out, err } = await host.run('sh -s', script, 'root');
-  if (code !== 0) throw new Error(`exit ${code}: ${err || out}`);
-  return out.trim();
-};
-const fabric = async (...args: readonly string[]) => {
-  const { exitCode, stdout, stderr } = await execa(process.execPath, [BIN, ...args], {
-    cwd: folder,
-    reject: false,
-    stdin: 'ignore',
-    env: { PATH: process.env['PATH'], HOME: folder, LITELLM_MASTER_KEY: KEY, NO_COLOR: '1' },
-    extendEnv: false,
-  });
-  return { code: exitCode, out: stdout, err: stderr };
-};
+const root = (script: string): Promise<string> => asRoot(host, script);
+const fabric = (...args: readonly string[]) => runFabric(folder, args, { LITELLM_MASTER_KEY: KEY });
 const failing = async (): Promise<readonly string[]> => {
   const { out } = await fabric('doctor', '--format', 'json');
   const report: { results: { id: string; status: string }[] } = JSON.parse(out);

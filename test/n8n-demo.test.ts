@@ -2,6 +2,7 @@
 import { afterAll, beforeAll } from 'vitest';
 import { type Host, startHost } from './demo/host.ts';
 import { n8nContract } from './n8n-contract.ts';
+import { asRoot } from './operator.ts';
 
 let host: Host;
 beforeAll(async () => {
@@ -11,11 +12,7 @@ afterAll(() => host.close());
 
 n8nContract(
   {
-    root: async (script) => {
-      const { code, out, err } = await host.run('sh -s', script, 'root');
-      if (code !== 0) throw new Error(`exit ${code}: ${err || out}`);
-      return out;
-    },
+    root: (script) => asRoot(host, script),
     ask: async (stdin) => (await host.run('sh -s', stdin)).out,
   },
   false,

@@ -1,37 +1,19 @@
 // A host that a runbook made, before fabric has deployed anything there: the demo's simulated one. The real one: test/e2e/runbook.test.ts.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Host, hostsYaml, startHost } from './demo/host.ts';
 import { runbook, UNTIL_ALIVE } from './demo/runbook.ts';
+import { asRoot, runFabric, statusOf } from './operator.ts';
 
-const BIN = join(import.meta.dirname, '../bin/fabric.js');
 const KEY = 'sk-runbook-0123456789abcdef';
 let host: Host;
 let folder = '';
-const root = async (script: string): Promise<string> => {
-  const { code, out, err } = await host.run('sh -s', script, 'root');
-  if (code !== 0) throw new Error(`exit ${code}: ${err || out}`);
-  return out.trim();
-};
-const fabric = async (...args: readonly string[]) => {
-  const { exitCode, stdout, stderr } = await execa(process.execPath, [BIN, ...args], {
-    cwd: folder,
-    reject: false,
-    stdin: 'ignore',
-    env: { PATH: process.env['PATH'], HOME: folder, NO_COLOR: '1' },
-    extendEnv: false,
-  });
-  return { code: exitCode, out: stdout, err: stderr };
-};
+const root = (script: string): Promise<string> => asRoot(host, script);
+const fabric = (...args: readonly string[]) => runFabric(folder, args);
 const key = (): string => readFileSync(join(folder, 'master'), 'utf8').trim();
 const put = (value: string): void => writeFileSync(join(folder, 'master'), `${value}\n`, { mode: 0o600 });
-/** What LiteLLM says to a key. */
-const status = (value: string): Promise<string> =>
-  root(
-    `printf 'Authorization: Bearer %s\\n' ${value} | curl -s -o /dev/null -w '%{http_code}' -H @- http://127.0.0.1:4000/v1/models || true`,
-  );
+const status = (value: string): Promise<string> => statusOf(host, value);
 
 beforeAll(async () => {
   host = await startHost({ patience: 100 });

@@ -2,40 +2,20 @@
 // that shows, is in test/e2e/secrets.test.ts.
 import { mkdirSync, readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { execa } from 'execa';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type Host, startHost } from './demo/host.ts';
+import { asRoot, runFabric, startFabric, statusOf } from './operator.ts';
 
-const BIN = join(import.meta.dirname, '../bin/fabric.js');
 const FIRST = 'sk-first-0123456789abcdef';
 let host: Host;
 let folder = '';
-const root = async (script: string): Promise<string> => {
-  const { code, out, err } = await host.run('sh -s', script, 'root');
-  if (code !== 0) throw new Error(`exit ${code}: ${err || out}`);
-  return out.trim();
-};
-const start = (args: readonly string[], env: NodeJS.ProcessEnv = {}) =>
-  execa(process.execPath, [BIN, ...args], {
-    cwd: folder,
-    reject: false,
-    stdin: 'ignore',
-    env: { PATH: process.env['PATH'], HOME: folder, NO_COLOR: '1', ...env },
-    extendEnv: false,
-  });
-const fabric = async (args: readonly string[], env: NodeJS.ProcessEnv = {}) => {
-  const { exitCode, stdout, stderr } = await start(args, env);
-  return { code: exitCode, out: stdout, err: stderr };
-};
+const root = (script: string): Promise<string> => asRoot(host, script);
+const fabric = (args: readonly string[], env: NodeJS.ProcessEnv = {}) => runFabric(folder, args, env);
 const sync = (...args: readonly string[]) => fabric(['secrets', 'sync', ...args]);
 const key = (): string => readFileSync(join(folder, 'master'), 'utf8').trim();
 const put = (value: string): void => writeFileSync(join(folder, 'master'), `${value}\n`, { mode: 0o600 });
 const inForce = (): Promise<string> => root("sed -n 's/^LITELLM_MASTER_KEY=//p' /flux/apps/litellm/.env");
-/** What LiteLLM says to a key. */
-const status = (value: string): Promise<string> =>
-  root(
-    `printf 'Authorization: Bearer %s\\n' ${value} | curl -s -o /dev/null -w '%{http_code}' -H @- http://127.0.0.1:4000/v1/models || true`,
-  );
+const status = (value: string): Promise<string> => statusOf(host, value);
 
 const declare = (more = '', secrets = ''): void => {
   const { port, hostKey, identity, user } = host.login;
@@ -226,7 +206,7 @@ test('the source cannot be given the old key back: said, exit 7, and sync goes o
   writeFileSync(path, readFileSync(path, 'utf8').replace('file:master', 'file:keys/master'));
   renameSync(join(folder, 'master'), join(folder, 'keys/master'));
   await stubborn(old, async () => {
-    const running = start(['secrets', 'rotate', 'LITELLM_MASTER_KEY', '--yes']);
+    const running = startFabric(folder, ['secrets', 'rotate', 'LITELLM_MASTER_KEY', '--yes']);
     running.stderr?.on('data', (chunk) => {
       if (String(chunk).includes('has a new key')) renameSync(join(folder, 'keys'), join(folder, 'away'));
     });
@@ -244,7 +224,7 @@ test('the source cannot be given the old key back: said, exit 7, and sync goes o
 
 /** Runs until it says a word, and is killed then. */
 const killedAt = async (word: string, args: readonly string[]): Promise<void> => {
-  const running = start(args);
+  const running = startFabric(folder, args);
   running.stderr?.on('data', (chunk) => {
     if (String(chunk).includes(word)) running.kill('SIGKILL');
   });
