@@ -4,7 +4,7 @@ import type { FileState, Step } from '../plan.ts';
 import { quote } from '../shell.ts';
 import { family } from './caddy.ts';
 import { findCaddy } from './caddy-shell.ts';
-import type { Instance, Mask } from './masking.ts';
+import { type Instance, type Mask, subnetOf } from './masking.ts';
 
 type Steps = readonly Exclude<Step, { readonly do: 'gate' }>[];
 
@@ -73,7 +73,9 @@ export const EXCEPTION = 'fabric-caddy-snat.service';
 export const EXCEPTION_FILE = `/etc/systemd/system/${EXCEPTION}`;
 /** A rule that leaves clients their addresses on the way to Caddy's container. */
 interface Exception {
-  readonly command: string;
+  readonly tables: 'iptables' | 'ip6tables';
+  readonly backend: NonNullable<Mask['backend']>;
+  readonly table: 'mangle' | 'nat';
   readonly rule: string;
   /** For people. */
   readonly whom: string;
@@ -86,22 +88,23 @@ const unmarking = (network: Cidr, subnet: Cidr, mask: string): string => `-s ${n
 /** `ts-postrouting -m mark --mark 0x40000/0xff0000 -j MASQUERADE` */
 const markOf = (rule: string): string => /--mark 0x[0-9a-f]+\/(0x[0-9a-f]+)/.exec(rule)?.[1] ?? '0xff0000';
 
-const exceptionOf = (caddy: Caddy, { networks }: Instance, { door, cause, backend, by }: Mask): Exception | null => {
+const exceptionOf = (caddy: Caddy, instance: Instance, { door, cause, backend, by }: Mask): Exception | null => {
   const network = caddy.allow.find((one) => family(one) === door.family);
-  const [subnet] = networks.flatMap(({ v4, v6 }) => (door.family === 6 ? v6 : v4)?.subnet ?? []);
-  if (backend === null || subnet === undefined) return null;
-  const tables = `${door.family === 6 ? 'ip6tables' : 'iptables'}-${backend} -w`;
+  const subnet = subnetOf(instance, door.family);
+  if (backend === null || subnet === null) return null;
+  const where = { tables: door.family === 6 ? 'ip6tables' : 'iptables', backend } as const;
   if (cause !== 'tailscale-snat')
     // What a container sends to its own published port must still come back to it: Docker masquerades that, further down.
-    return { command: `${tables} -t nat`, rule: `! -s ${subnet} -d ${subnet} -j ACCEPT`, whom: `everyone to ${subnet}` };
+    return { ...where, table: 'nat', rule: `! -s ${subnet} -d ${subnet} -j ACCEPT`, whom: `everyone to ${subnet}` };
   return network === undefined
     ? null
-    : { command: `${tables} -t mangle`, rule: unmarking(network, subnet, markOf(by)), whom: `${network} to ${subnet}` };
+    : { ...where, table: 'mangle', rule: unmarking(network, subnet, markOf(by)), whom: `${network} to ${subnet}` };
 };
+const inUnit = ({ tables, backend, table }: Exception): string => `${tables}-${backend} -w -t ${table}`;
 /** The same as a person types it. */
 export const exceptionCommand = (caddy: Caddy, instance: Instance, mask: Mask): string | null => {
   const found = exceptionOf(caddy, instance, mask);
-  return found && `sudo ${found.command.replace(/-(?:nft|legacy) -w/, '')} -I POSTROUTING 1 ${found.rule}`;
+  return found && `sudo ${found.tables} -t ${found.table} -I POSTROUTING 1 ${found.rule}`;
 };
 
 /**
@@ -111,7 +114,7 @@ export const exceptionCommand = (caddy: Caddy, instance: Instance, mask: Mask): 
  */
 export const excepted = (caddy: Caddy, instance: Instance, masks: readonly Mask[], was: FileState | null): Steps | null => {
   const all = masks.filter(canExcept).map((mask) => exceptionOf(caddy, instance, mask));
-  const rules = [...new Map(all.flatMap((one) => (one === null ? [] : [[`${one.command} ${one.rule}`, one] as const]))).values()];
+  const rules = [...new Map(all.flatMap((one) => (one === null ? [] : [[JSON.stringify(one), one] as const]))).values()];
   if (rules.length === 0 || all.includes(null)) return null;
   const { host, port } = caddy;
   return [
@@ -130,9 +133,9 @@ PartOf=docker.service tailscaled.service
 [Service]
 Type=oneshot
 RemainAfterExit=yes
-${rules.map(({ command, rule }) => `ExecStartPre=-${command} -D POSTROUTING ${rule}\n`).join('')}${rules
-  .map(({ command, rule }) => `ExecStart=${command} -I POSTROUTING 1 ${rule}\n`)
-  .join('')}${rules.map(({ command, rule }) => `ExecStop=${command} -D POSTROUTING ${rule}\n`).join('')}
+${rules.map((one) => `ExecStartPre=-${inUnit(one)} -D POSTROUTING ${one.rule}\n`).join('')}${rules
+  .map((one) => `ExecStart=${inUnit(one)} -I POSTROUTING 1 ${one.rule}\n`)
+  .join('')}${rules.map((one) => `ExecStop=${inUnit(one)} -D POSTROUTING ${one.rule}\n`).join('')}
 [Install]
 WantedBy=multi-user.target
 `,

@@ -39,6 +39,10 @@ export interface Leg {
   readonly subnet: Cidr;
 }
 
+/** The network that it is reached by: the first that has that family. `null`: none has. */
+export const subnetOf = ({ networks }: Instance, family: 4 | 6): Cidr | null =>
+  networks.flatMap(({ v4, v6 }) => (family === 6 ? v6 : v4)?.subnet ?? [])[0] ?? null;
+
 /** Who has the port on the host. */
 export interface Socket {
   readonly protocol: 'tcp' | 'udp';

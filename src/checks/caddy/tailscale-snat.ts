@@ -6,7 +6,7 @@ import { interfaces } from '../../probes/network.ts';
 import { onHost } from '../../reproduce.ts';
 import { clientOf, family, guarded } from '../../services/caddy.ts';
 import { EXCEPTION_FILE, excepted, exceptionCommand } from '../../services/caddy-remedies.ts';
-import { masksOf, spoken } from '../../services/masking.ts';
+import { masksOf, spoken, subnetOf } from '../../services/masking.ts';
 import alive from './alive.ts';
 
 export default defineCheck({
@@ -49,7 +49,6 @@ export default defineCheck({
           return once.map((mask) => {
             const { as, by, protocols, door } = mask;
             const tables = door.family === 6 ? 'ip6tables' : 'iptables';
-            const subnet = found.networks.flatMap(({ v4, v6 }) => (door.family === 6 ? v6 : v4)?.subnet ?? [])[0] ?? '';
             const exception = exceptionCommand(caddy, found, mask);
             return {
               severity: 'fail',
@@ -58,7 +57,7 @@ export default defineCheck({
               advice:
                 `${fix === null ? '' : '`fabric fix caddy/tailscale-snat` excepts Caddy’s network, and does so again after a restart. Or k'}${fix === null ? 'K' : ''}eep Tailscale from masquerading: sudo tailscale set --snat-subnet-routes=false (a subnet router’s LAN then needs a route back). ` +
                 `${fix === null && exception !== null ? `Or except Caddy’s network, and keep the line where it outlives a restart: ${exception}. ` : ''}Or give Caddy the host’s network. ` +
-                `Admitting ${subnet} in the ACL is none of these: it is a hole (REX-34). Flows over HTTP/3 that are open stay masked until: sudo conntrack -D -p udp --orig-port-dst ${caddy.port}`,
+                `Admitting ${subnetOf(found, door.family) ?? ''} in the ACL is none of these: it is a hole (REX-34). Flows over HTTP/3 that are open stay masked until: sudo conntrack -D -p udp --orig-port-dst ${caddy.port}`,
               ...(fix === null ? {} : { fix }),
               reproduce: onHost(fabric, caddy.host, `sudo ${tables} -t nat -S ts-postrouting; sudo ${tables} -S FORWARD`),
             };
