@@ -9,7 +9,8 @@
 #
 # Each is made under another name and renamed when whole; NAME.stamp holds the hash of what defines it, so a second run does nothing.
 set -euo pipefail
-HERE=$(cd "$(dirname "$0")" && pwd)
+LAYER=$(cd "$(dirname "$0")/../lab" && pwd)/layer.sh
+. "$LAYER"
 LAB_DIR=${LAB_DIR:-/var/lib/fabric-lab}
 OUT=$LAB_DIR/caddy
 CADDY=v2.11.4
@@ -51,25 +52,12 @@ build_caddy-debian() { # OUT
 }
 
 build_layer() { # OUT
-  # A mount namespace of its own: what an interrupted run leaves is files alone. The mirrors are the base's.
+  # A VPS with Docker as its provider delivers it: no firewalld. Docker keeps its files off the overlay; no pids limit, as in the base.
   # shellcheck disable=SC2016
-  unshare --mount --propagation private bash -euc '
-    new=$1 base=$2
-    mkdir -p "$new" "$new.work" "$new.root"; root=$new.root
-    mount -t overlay overlay -o "lowerdir=$base,upperdir=$new,workdir=$new.work" "$root"
-    mount --rbind /dev "$root/dev"; mount -t proc proc "$root/proc"
-    cp /etc/resolv.conf "$root/etc/resolv.conf"
-    printf "#!/bin/sh\nexit 101\n" > "$root/usr/sbin/policy-rc.d"; chmod 755 "$root/usr/sbin/policy-rc.d" # start nothing
-    export DEBIAN_FRONTEND=noninteractive
-    chroot "$root" apt-get -qq update
-    chroot "$root" apt-get -qq -y --no-install-recommends install \
-      docker.io docker-cli iptables conntrack socat passt slirp4netns uidmap rootlesskit busybox-static >/dev/null
-    rm -rf "$root"/usr/sbin/policy-rc.d "$root"/etc/resolv.conf "$root"/var/lib/apt/lists/* "$root"/var/cache/apt/*.bin
-    # A VPS with Docker as its provider delivers it: no firewalld.
+  layer_of "$1" "$LAB_DIR/base" '
     ln -sf /dev/null "$root/etc/systemd/system/firewalld.service"
-    # Docker keeps its files off the overlay; no pids limit, as in the base.
-    mkdir -p "$root/etc/docker"; echo "{\"data-root\":\"/var/lib/containers/docker\"}" > "$root/etc/docker/daemon.json"
-    umount -R "$root"' layer "$1" "$LAB_DIR/base" >"$1.log" 2>&1
+    mkdir -p "$root/etc/docker"; echo "{\"data-root\":\"/var/lib/containers/docker\"}" > "$root/etc/docker/daemon.json"' \
+    docker.io docker-cli iptables conntrack socat passt slirp4netns uidmap rootlesskit busybox-static >"$1.log" 2>&1
 }
 
 build_image() { # OUT
@@ -84,7 +72,7 @@ build_image() { # OUT
 }
 
 [ -d "$LAB_DIR/base" ] || { echo 'caddy: the base comes first: test/lab/build.sh' >&2; exit 1; }
-part layer "$LAB_DIR/base.stamp" &
+part layer "$LAB_DIR/base.stamp" "$LAYER" &
 layer=$!
 part caddy
 part caddy-debian

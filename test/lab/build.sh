@@ -11,6 +11,7 @@
 # touches. `build.sh PART...` makes these parts even if they are there.
 set -euo pipefail
 HERE=$(cd "$(dirname "$0")" && pwd)
+. "$HERE/layer.sh"
 LAB_DIR=${LAB_DIR:-/var/lib/fabric-lab}
 SUITE=trixie
 LITELLM=$(sed -n 's/^litellm==//p' "$HERE/litellm.lock")
@@ -136,21 +137,9 @@ UNIT
 # --- nm: NetworkManager, which takes the network for itself where it runs
 
 build_nm() { # OUT
-  # A mount namespace of its own: what an interrupted run leaves is files alone. The mirrors are the base's.
   # shellcheck disable=SC2016
-  unshare --mount --propagation private bash -euc '
-    new=$1 base=$2 root=$1.root
-    mkdir -p "$new" "$new.work" "$root"
-    mount -t overlay overlay -o "lowerdir=$base,upperdir=$new,workdir=$new.work" "$root"
-    mount --rbind /dev "$root/dev"; mount -t proc proc "$root/proc"
-    cp /etc/resolv.conf "$root/etc/resolv.conf"
-    printf "#!/bin/sh\nexit 101\n" > "$root/usr/sbin/policy-rc.d"; chmod 755 "$root/usr/sbin/policy-rc.d" # start nothing
-    export DEBIAN_FRONTEND=noninteractive
-    chroot "$root" apt-get -qq update
-    chroot "$root" apt-get -qq -y --no-install-recommends install network-manager >/dev/null
-    chroot "$root" systemctl --quiet disable NetworkManager NetworkManager-wait-online NetworkManager-dispatcher
-    rm -rf "$root"/usr/sbin/policy-rc.d "$root"/etc/resolv.conf "$root"/var/lib/apt/lists/* "$root"/var/cache/apt/*.bin
-    umount -R "$root"' nm "$1" "$LAB_DIR/base"
+  layer_of "$1" "$LAB_DIR/base" \
+    'chroot "$root" systemctl --quiet disable NetworkManager NetworkManager-wait-online NetworkManager-dispatcher' network-manager
 }
 
 # --- images: LiteLLM from PyPI, as the lock file says, in an image as bare as upstream's: uid 65532, no curl, no wget,
@@ -226,5 +215,5 @@ fi
 
 part debian /dev/null
 part base "$LAB_DIR/debian.stamp" "$LAB_DIR/keys/id.pub" "$HERE/openai-server.py"
-part nm "$LAB_DIR/base.stamp"
+part nm "$LAB_DIR/base.stamp" "$HERE/layer.sh"
 part images "$HERE/litellm.lock"
