@@ -26,7 +26,10 @@ export type Undo =
     }
   /** An activation: run once more when the files are back. */
   | 'again'
+  /** It changes nothing that would have to be. */
   | 'nothing'
+  /** Better kept, also where the rest is taken back: which is said then. */
+  | 'stays'
   /** Said before anything starts. */
   | 'impossible';
 

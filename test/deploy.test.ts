@@ -236,7 +236,7 @@ test('podman’s folder is closed before anything starts, taken back by nobody, 
   for (const from of [virgin, own({ 'podman/database': engine('755'), 'changed/': ok('980') })]) {
     const steps = planned(from);
     const [step] = steps.filter((one) => title(one).startsWith(CLOSE));
-    expect(step).toMatchObject({ do: 'run', undo: 'nothing', title: `${CLOSE} (it is 755), which is not taken back` });
+    expect(step).toMatchObject({ do: 'run', undo: 'stays', title: `${CLOSE} (it is 755), which is not taken back` });
     const at = (begin: string): number => titles(steps).findIndex((one) => one.startsWith(begin));
     expect(at('restart')).toBeGreaterThan(at(CLOSE));
     expect(steps.flatMap((one) => (one.do === 'gate' ? one.must : []))).toContainEqual({

@@ -70,7 +70,7 @@ export const undo = async (session: Session, options: ChangeOptions): Promise<nu
     const lines = back.map(
       ([step], n) => `${n + 1}  ${step.do === 'run' && step.undo === 'again' ? 'again' : 'take back'}: ${visible(title(step))}\n`,
     );
-    const stays = last.plan.filter((step) => step.do === 'run' && (step.undo === 'nothing' || step.undo === 'impossible'));
+    const stays = last.plan.filter((step) => step.do === 'run' && (step.undo === 'stays' || step.undo === 'impossible'));
     process.stdout.write(
       [
         `Plan to take back on ${hosts.join(', ')} what ${visible(last.by)} fixed on ${new Date(last.at * 1000).toISOString()}:\n`,

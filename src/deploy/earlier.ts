@@ -51,7 +51,7 @@ export const keepFound = (fabric: Fabric): Step => {
     host,
     title: `keep the files of the earlier deployment in ${FOUND}`,
     script: `mkdir -p ${quote(FOUND)}; for f in ${files.map(quote).join(' ')}; do to=${quote(FOUND)}/$(basename "$f"); if [ -e "$f" ] && [ ! -e "$to" ]; then cp -p "$f" "$to"; fi; done; if [ -e ${quote(FOUND)}/.env ]; then chown root:root ${quote(FOUND)}/.env; chmod 600 ${quote(FOUND)}/.env; fi`,
-    undo: 'nothing',
+    undo: 'stays',
   };
 };
 

@@ -28,5 +28,5 @@ export const keepRelease = ({ litellm }: Fabric, by: string, image: string, more
     `for d in $(ls | sort -n | head -n -${KEEP}); do rm -rf "$d"; done`,
     ...more,
   ].join('\n'),
-  undo: 'nothing',
+  undo: 'stays',
 });

@@ -83,7 +83,7 @@ export const sync = (fabric: Fabric, facts: Facts, { before, fingerprints, by, r
     restarts && current !== undefined
       ? [keepRelease(fabric, by, current.image, notes)]
       : notes.length > 0
-        ? [{ do: 'run', host, title: 'note which names in .env are fabric’s', script: notes.join('\n'), undo: 'nothing' }]
+        ? [{ do: 'run', host, title: 'note which names in .env are fabric’s', script: notes.join('\n'), undo: 'stays' }]
         : [];
   const close = closeEngine(fabric, facts, restarts);
   const touched = close.length + copies.length + steps.length > 0;

@@ -24,5 +24,5 @@ export const closeStorage = (host: HostName, mode: string | null): Extract<Step,
     'done',
     `if [ -n "$open" ]; then echo "others than root have $f open, and would read the keys in it. End these processes first:$open" >&2; exit 1; fi`,
   ].join('\n'),
-  undo: 'nothing',
+  undo: 'stays',
 });

@@ -55,7 +55,12 @@ test('an adoption that fails: the old unit serves again, enabled as it was, with
     'litellm',
     '--yes',
   ]);
-  expect([code, err]).toEqual([1, expect.stringContaining('everything is as it was')]);
+  expect([code, err]).toEqual([
+    1,
+    expect.stringContaining(
+      'everything is as it was, but for what stays: keep the files of the earlier deployment in /var/lib/fabric/litellm/found',
+    ),
+  ]);
   expect(await fragment()).toBe('/etc/systemd/system/litellm.service');
   expect(
     await it.root(
