@@ -15,6 +15,9 @@ const armedFor = (step: Step): number | null => (step.do === 'run' && typeof ste
 const again = (step: Step): boolean => step.do === 'run' && step.undo === 'again';
 const undoable = (step: Step): boolean => step.do !== 'gate' && !(step.do === 'run' && typeof step.undo === 'string');
 
+/** Whether what the step changes is left where the rest is taken back: whoever takes back says so. */
+export const stays = (step: Step): boolean => step.do === 'run' && (step.undo === 'stays' || step.undo === 'impossible');
+
 /** Last first, then the activations in their order: a service restarts on the files it had. */
 export const takeBack = (plan: Plan): readonly (readonly [Step, number])[] => {
   const numbered = plan.map((step, n) => [step, n] as const);

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { apply, type Perform, takeBack } from '../src/apply.ts';
+import { apply, type Perform, stays, takeBack } from '../src/apply.ts';
 import type { Plan, Step } from '../src/plan.ts';
 
 const host = 'akira';
@@ -51,6 +51,12 @@ test('what cannot be taken back is said, and the rest is taken back all the same
 
 test('a step keeps its number when it is taken back: the host keeps the old file under it', () => {
   expect(takeBack(plan).map(([step, n]) => plan[n] === step)).toEqual([true, true, true, true]);
+});
+
+test('what changes something and is not taken back stays, and is never performed again', () => {
+  const steps = [...plan, run('close', 'stays'), run('delete', 'impossible')];
+  expect(steps.filter(stays).map(name)).toEqual(['close', 'delete']);
+  expect(takeBack(steps).filter(([step]) => stays(step))).toEqual([]);
 });
 
 const risky: Step = run('risky', { script: 'false', armedFor: 60 });

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { parse } from 'yaml';
 import { asDeclared, type Check } from '../src/check.ts';
 import configDrift from '../src/checks/litellm/config-drift.ts';
+import envPrivate from '../src/checks/litellm/env-private.ts';
 import exposure from '../src/checks/litellm/exposure.ts';
 import keyRequired from '../src/checks/litellm/key-required.ts';
 import modelsEqual from '../src/checks/litellm/models-equal.ts';
@@ -337,4 +338,17 @@ test('readers: rules in any form, ports in ranges, listeners of both families', 
       0,
     ),
   ).toEqual(['0.0.0.0', '::1', '*', '127.0.0.53']);
+});
+
+test.each([
+  ['root:root', { script: expect.stringMatching(/chown ['"]?root:root/) }],
+  // Nobody can be given it back by a name, so what `fabric fix --undo` lists says that it stays.
+  ['UNKNOWN:UNKNOWN', 'stays'],
+])('litellm/env-private: a copy of %s is closed, and taken back as far as its owner has a name', (owner, undo) => {
+  const copy = '/var/lib/fabric/litellm/releases/1/env';
+  const answers = new Map(
+    needsOf(sample, [envPrivate], options).map(({ key }) => [key, key === 'copies' ? ok(`${copy} 644 ${owner}\n`) : ok('600 root:root\n')]),
+  );
+  const [result] = examine(sample, [envPrivate], [{ vantage: 'akira', at: 1000, answers }], options, 0).results;
+  expect(result).toMatchObject({ status: 'fail', findings: [{ fix: [{ do: 'run', undo }] }] });
 });

@@ -1,6 +1,6 @@
 import { createInterface } from 'node:readline/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { apply, type Event } from '../apply.ts';
+import { apply, type Event, stays } from '../apply.ts';
 import { asDeclared, type Check, type Report, type Result, resultId } from '../check.ts';
 import { Refusal } from '../errors.ts';
 import { examine } from '../examine.ts';
@@ -197,7 +197,7 @@ const carryOut = async (
   const paint = painter(process.stderr);
   let failure: unknown;
   const stuck: Extract<Event, { readonly type: 'stuck' }>[] = [];
-  const stays: Step[] = [];
+  const left: Step[] = [];
   let reverting = false;
   let under: Progress | undefined;
   for await (const event of apply(plan, perform)) {
@@ -207,12 +207,12 @@ const carryOut = async (
         break;
       case 'done':
         under?.end(paint.green('✓'));
-        if (remains(event.step)) stays.push(event.step);
+        if (stays(event.step)) left.push(event.step);
         break;
       case 'failed':
         under?.end(paint.red('✗'));
         failure = event.error;
-        if (remains(event.step) && !(failure instanceof Interrupted)) stays.push(event.step);
+        if (stays(event.step) && !(failure instanceof Interrupted)) left.push(event.step);
         process.stderr.write(event.error instanceof Shut ? shutText(event.error, session, paint) : `  ${visible(said(event.error))}\n`);
         process.stderr.write('taking back what was done:\n');
         break;
@@ -240,14 +240,13 @@ const carryOut = async (
     return { is: 'stuck', why: said(failure) };
   }
   const but = [
-    ...(stays.length > 0 ? [`, but for what stays: ${stays.map(title).join('; ')}`] : []),
+    ...(left.length > 0 ? [`, but for what stays: ${left.map(title).join('; ')}`] : []),
     ...(reverting ? [', but for what the host took back by itself: see what `fabric doctor` says'] : []),
   ];
   process.stderr.write(visible(`everything is as it was${but.join('')}\n`));
   return { is: failure instanceof Interrupted ? 'interrupted' : 'taken back', why: said(failure) };
 };
 
-const remains = (step: Step): boolean => step.do === 'run' && step.undo === 'stays';
 const said = (error: unknown): string => (error instanceof Error ? error.message : String(error));
 
 /** Collects and examines again until the conditions hold: the same checks as validate, so that the two cannot disagree. */

@@ -1,6 +1,6 @@
 // `fabric fix --undo`. What was done is kept on this machine; the files that it replaced, on the hosts.
 import { readFileSync, rmSync } from 'node:fs';
-import { takeBack } from '../apply.ts';
+import { stays, takeBack } from '../apply.ts';
 import { Refusal } from '../errors.ts';
 import type { HostName } from '../fabric.ts';
 import { asRoot, StepError, scriptOf } from '../hosts/perform.ts';
@@ -70,12 +70,11 @@ export const undo = async (session: Session, options: ChangeOptions): Promise<nu
     const lines = back.map(
       ([step], n) => `${n + 1}  ${step.do === 'run' && step.undo === 'again' ? 'again' : 'take back'}: ${visible(title(step))}\n`,
     );
-    const stays = last.plan.filter((step) => step.do === 'run' && (step.undo === 'stays' || step.undo === 'impossible'));
     process.stdout.write(
       [
         `Plan to take back on ${hosts.join(', ')} what ${visible(last.by)} fixed on ${new Date(last.at * 1000).toISOString()}:\n`,
         ...lines,
-        ...stays.map((step) => `-  stays: ${visible(title(step))}\n`),
+        ...last.plan.filter(stays).map((step) => `-  stays: ${visible(title(step))}\n`),
       ].join(''),
     );
   }

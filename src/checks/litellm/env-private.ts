@@ -53,7 +53,7 @@ export default defineCheck({
                     host,
                     title: `make ${copy} ${wanted} ${ENV_OWNER} (it is ${mode} ${owner})`,
                     script: set(wanted, ENV_OWNER),
-                    undo: owner.includes('UNKNOWN') ? 'nothing' : { script: set(mode, owner) },
+                    undo: owner.includes('UNKNOWN') ? 'stays' : { script: set(mode, owner) },
                   },
                 ],
                 reproduce: onHost(fabric, host, `sudo stat -c '%a %U:%G' ${copy}`),
