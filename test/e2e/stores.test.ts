@@ -1,5 +1,5 @@
 // Secrets from real stores on this machine: SOPS with age, pass with GnuPG, Vault's own server. What they are: test/stores/build.sh.
-// Azure Key Vault has no emulator in the package registries, and 1Password's CLI is in none: test/secrets.test.ts has stand-ins.
+// Azure Key Vault's emulator, Lowkey Vault, could not be downloaded, and 1Password's CLI is in no registry: test/secrets.test.ts has stand-ins.
 import { type ChildProcessByStdio, spawn } from 'node:child_process';
 import { mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';

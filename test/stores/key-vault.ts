@@ -1,4 +1,4 @@
-// What stands in for Azure Key Vault: no emulator of it can be had from a package registry. The exchange is that of Microsoft's own
+// What stands in for Azure Key Vault: its independent emulator, Lowkey Vault, could not be downloaded. The exchange is that of Microsoft's own
 // examples (azure-rest-api-specs, Microsoft.KeyVault/stable/7.4/examples/{Get,Set}Secret-example.json) and error codes
 // (learn.microsoft.com/azure/key-vault/general/rest-error-codes); Microsoft's JavaScript SDK reads from it and writes to it.
 import { createServer, type IncomingMessage } from 'node:http';
