@@ -1,12 +1,12 @@
 // Bundles src/main.ts into dist/, each command a chunk of its own, so that `fabric --help` loads next to nothing; and src/index.ts, which
-// a user's own checks import: in the same chunks, so that what they throw and return is what fabric knows.
+// a user's own checks import: in the same chunks, so that what they throw and return is what fabric knows. And the program that asks by QUIC.
 import { execFileSync } from 'node:child_process';
 import { rm } from 'node:fs/promises';
 import { build } from 'rolldown';
 
 await rm('dist', { recursive: true, force: true });
 await build({
-  input: { main: 'src/main.ts', index: 'src/index.ts' },
+  input: { main: 'src/main.ts', index: 'src/index.ts', 'http3-program': 'src/hosts/http3-program.ts' },
   platform: 'node',
   external: ['ssh2', '@matrixai/quic', '@matrixai/logger'], // loaded where they are needed; they look for parts of their own beside them
   output: { dir: 'dist', format: 'esm', chunkFileNames: '[name].js' },

@@ -1,7 +1,12 @@
 // HTTP/3 without curl: streams as Caddy 2.11.4 sent them, and nobody there.
-import { expect, test } from 'vitest';
-import { isLost } from '../src/evidence.ts';
-import { readAnswer, request } from '../src/hosts/http3.ts';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { afterAll, expect, test } from 'vitest';
+import { type Http3Question, isLost } from '../src/evidence.ts';
+import { readAnswer } from '../src/hosts/http3.ts';
+import { ask } from '../src/hosts/http3-apart.ts';
 import { questionText } from '../src/reproduce.ts';
 
 /** Behind the status: server, content-type, date, content-length. */
@@ -41,20 +46,42 @@ test.each([
   ),
 );
 
+const NOBODY: Http3Question = {
+  at: 'here',
+  via: 'http3',
+  to: '127.0.0.1',
+  port: 9,
+  name: 'a.lab.test',
+  path: '/',
+  marker: null,
+  seconds: 1,
+};
 test('nobody is there: what curl would print', async () => {
-  const answer = await request({
-    at: 'here',
-    via: 'http3',
-    to: '127.0.0.1',
-    port: 9,
-    name: 'a.lab.test',
-    path: '/',
-    marker: null,
-    seconds: 1,
-  });
+  const answer = await ask(NOBODY, new URL('../dist/http3-program.js', import.meta.url));
   // Where the optional part is not for this machine, it says so.
   if (isLost(answer)) expect(answer.lost).toBe('unsupported');
   else expect([answer.code === 28 || answer.code === 7, answer.out]).toEqual([true, '000 0 0 0.000000 0.000000']);
+});
+
+const folder = mkdtempSync(join(tmpdir(), 'fabric-http3-'));
+afterAll(() => rmSync(folder, { recursive: true }));
+const THROWS = `setImmediate(() => { throw new Error('InvalidStreamState(3)'); });`;
+test.each([
+  [
+    'answers, and then throws where nobody catches it',
+    `process.stdout.write('{"code":0,"out":"200","err":""}', () => { ${THROWS} });`,
+    { out: '200' },
+  ],
+  [
+    'throws before it answers',
+    THROWS,
+    { lost: 'unreadable', why: 'the QUIC library ended before it answered: Error: InvalidStreamState(3)' },
+  ],
+  ['aborts', 'process.abort();', { lost: 'unreadable', why: expect.stringContaining('the QUIC library ended before it answered') }],
+])('a library that %s does not end fabric', async (_, program, answer) => {
+  const file = join(folder, 'program.mjs');
+  writeFileSync(file, program);
+  expect(await ask(NOBODY, pathToFileURL(file))).toMatchObject(answer);
 });
 
 test('as a person asks it, by IPv6', () =>

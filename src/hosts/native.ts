@@ -12,7 +12,7 @@ export const askNatively = async (question: Native, askStore: AskStore | undefin
     case 'quic':
       return (await import('./quic.ts')).negotiate(question);
     case 'http3':
-      return (await import('./http3.ts')).request(question);
+      return (await import('./http3-apart.ts')).ask(question);
     case 'store':
       return askStore?.(question.secret) ?? { lost: 'unsupported', why: 'stores are asked where a fabric.yaml names them' };
     default:
