@@ -1,5 +1,6 @@
 import { type Probe, succeeded, Unreadable } from '../evidence.ts';
 import type { HostName } from '../fabric.ts';
+import { STORAGE } from '../services/engine.ts';
 import { quote } from '../shell.ts';
 import { STATE } from '../state.ts';
 
@@ -71,7 +72,14 @@ export const disk = (at: HostName, directory: string): Probe<Disk> => ({
     at,
     via: 'sh',
     sudo: true,
-    script: `room() { echo "= $1 $2"; d=$2; while [ ! -e "$d" ]; do d=$(dirname "$d"); done; df -Pk "$d" && df -Pi "$d"; }; room directory ${quote(directory)} && room state ${STATE} || exit; if command -v podman >/dev/null; then g=$(podman info --format '{{.Store.GraphRoot}}') && room images "$g"; fi`,
+    script: [
+      'room() { echo "= $1 $2"; d=$2; while [ ! -e "$d" ]; do d=$(dirname "$d"); done; df -Pk "$d" && df -Pi "$d"; }',
+      `room directory ${quote(directory)} && room state ${STATE} || exit`,
+      // Podman is asked only where somebody moved its store: of all its own versions, packages and programs `info` tells as well, a dozen processes.
+      'command -v podman >/dev/null || exit 0',
+      `g=${STORAGE}; if cat /etc/containers/storage.conf /etc/containers/storage.conf.d/* /usr/share/containers/storage.conf 2>/dev/null | grep '^[[:space:]]*graphroot' | grep -qv '"${STORAGE}"'; then g=$(podman info --format '{{.Store.GraphRoot}}') || exit; fi`,
+      'room images "$g"',
+    ].join('\n'),
   },
   read: (answer) => {
     const rooms = new Map(succeeded(answer).split(/^= /m).slice(1).map(room));

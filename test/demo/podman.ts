@@ -180,8 +180,6 @@ export const podman = (root: string, network: Network, firewall: Firewall, patie
     if (verb === '--version') return { out: 'podman version 5.4.2\n' };
     remember();
     switch (verb) {
-      case 'info':
-        return { out: `${filled(format, { 'Store.GraphRoot': `/${STORAGE}` })}\n` };
       case 'image':
         if (second === 'exists') return { code: images.has(last) ? 0 : 1 };
         return images.has(last) ? { out: `${idOf(last)}\n` } : { code: 125, err: `Error: ${last}: image not known\n` };
