@@ -81,13 +81,14 @@ export const healthCallers = ({ litellm }: Fabric): Probe<readonly Caller[]> => 
         `any=${quote(`[][A-Za-z0-9._:/-]*${END}`)}; ours=${quote(`[][A-Za-z0-9._:/-]*${at}${END}`)}`,
         // hits REGEX [FILE]: number and URL of lines that are no comment.
         `hits() { U=$1; shift; awk -v "U=$U" '/^[ \\t]*[#;]/ { next } match($0, U) { t = substr($0, RSTART, RLENGTH); sub(/[^A-Za-z0-9_.\\/-]$/, "", t); printf "%d\\t%s\\n", FNR, t; if (++n == 5) exit }' "$@"; }`,
-        // scripts WORDS: the first of them that is a script in which a call stands; its path, URL and sleep.
+        // scripts WORDS: the first of them that is a script in which a call stands: its path into s, the URL into u and its sleep into z. Most
+        // words are none, which the shell sees by itself.
         'scripts() {',
-        '  for w in "$@"; do',
+        '  s=; u=; z=; for w in "$@"; do',
         '    case $w in /*) ;; *) continue;; esac; [ -f "$w" ] && [ -r "$w" ] || continue',
         '    l=; IFS= read -r l 2>/dev/null <"$w"; case $l in "#!"*) ;; *) continue;; esac',
-        `    f=$(find "$w" -size -${LONGEST} -exec cat {} + | hits "$ours" | head -n 1); [ -n "$f" ] || continue`,
-        '    echo "$w"; echo "${f#*"$tab"}"; sed -n "s/^[^#]*sleep  *\\([0-9][0-9]*\\).*/\\1/p" "$w" | head -n 1; return',
+        `    h=$(find "$w" -size -${LONGEST} -exec cat {} + | hits "$ours" | head -n 1); [ -n "$h" ] || continue`,
+        '    s=$w; u=${h#*"$tab"}; z=$(sed -n "s/^[^#]*sleep  *\\([0-9][0-9]*\\).*/\\1/p" "$w" | head -n 1); return',
         '  done',
         '}',
         'found() { [ -n "$1" ]; }',
@@ -119,8 +120,7 @@ export const healthCallers = ({ litellm }: Fabric): Probe<readonly Caller[]> => 
         // Most services call nothing: what the shell sees by itself needs no awk.
         '    u=; s=; z=; case $x in */health*) u=$(printf "%s\\n" "$x" | hits "$ours"); u=${u#*"$tab"};; esac',
         '    case $x in *sleep*) z=$(printf "%s\\n" "$x" | sed -n "s/.*sleep  *\\([0-9][0-9]*\\).*/\\1/p");; esac',
-        '    if [ -z "$u" ]; then r=$(scripts $x); { read -r s; read -r u; read -r z; } <<EOF\n$r\nEOF\n    fi',
-        '    found "$u" || continue',
+        '    [ -n "$u" ] || scripts $x; [ -n "$u" ] || continue',
         `    printf '%s\\n' "$timers" | { t=; while IFS="$tab" read -r tu ti ts tw; do if [ "$tu" = "$i" ]; then t=1; printf 'timer\\t%s\\t%s\\t%s\\t%s\\t%s\\t%s\\n' "$ti" "$i" "$ts" "$tw" "$u" "$s"; fi; done`,
         `      if [ -z "$t" ]; then case $a in active|activating) printf 'service\\t%s\\t%s\\t%s\\t%s\\n' "$i" "$z" "$u" "$s";; esac; fi; }`,
         '  done',
@@ -132,8 +132,7 @@ export const healthCallers = ({ litellm }: Fabric): Probe<readonly Caller[]> => 
         '  while IFS= read -r line || [ -n "$line" ]; do',
         '    c=$((c + 1)); case $line in [0-9*@]*|" "*) ;; *) continue;; esac',
         '    u=; case $line in */health*) u=$(printf "%s\\n" "$line" | hits "$ours"); u=${u#*"$tab"};; esac; s=; set -- $line; [ $# -gt 1 ] || continue',
-        '    if [ -z "$u" ]; then r=$(scripts "$@"); { read -r s; read -r u; } <<EOF\n$r\nEOF\n    fi',
-        '    found "$u" || continue',
+        '    [ -n "$u" ] || scripts "$@"; [ -n "$u" ] || continue',
         '    case $1 in @*) w=$1;; *) w="$1 $2 $3 $4 $5";; esac',
         `    printf 'cron\\t%s\\t%s\\t%s\\t%s\\t%s\\n' "$f" $c "$w" "$u" "$s"`,
         '  done <"$f"; set +f',
