@@ -215,7 +215,7 @@ export const caddyLab = (net: string) => {
       if (ca !== trusted) {
         // Caddy's own authority, which both clients trust.
         writeFileSync(CA, ca);
-        await it.verb('ssh', 'gaijin', `echo '${ca}' >/usr/local/share/ca-certificates/caddy.crt; update-ca-certificates >/dev/null 2>&1`);
+        await it.root(`echo '${ca}' >/usr/local/share/ca-certificates/caddy.crt; update-ca-certificates >/dev/null 2>&1`, 'gaijin');
         trusted = ca;
       }
       if (wanted.after === undefined) return;

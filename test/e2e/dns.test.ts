@@ -44,7 +44,7 @@ const HTTPS = `--dns-rr=${NAME},65,0001000001000602683302683200040004cb00710e000
 const serve = async (client: 'quad' | 'isp', address: string, ...records: readonly string[]): Promise<void> => {
   await execa(join(import.meta.dirname, '../lab/dns'), [client, address, ...records], { env: { LAB_NET: NET } });
 };
-const motoko = (script: string): Promise<string> => it.verb('ssh', 'motoko', script);
+const motoko = (script: string): Promise<string> => it.root(script, 'motoko');
 const akira = (script: string): Promise<string> => it.root(script);
 
 /** What an application on the client gets: glibc's own word. */

@@ -127,11 +127,7 @@ test('a second run costs at most three exec channels, as the host’s own sshd c
 });
 
 test('after a reboot: the same', async () => {
-  const boot = await it.root('cat /proc/sys/kernel/random/boot_id');
-  await it.root('systemctl reboot').catch(() => '');
-  await expect
-    .poll(async () => it.root('cat /proc/sys/kernel/random/boot_id').catch(() => boot), { timeout: 300_000, interval: 500 })
-    .not.toBe(boot);
+  await it.reboot();
   await it.root('systemctl start vllm');
   await it.alive();
   expect(await reached()).toEqual(GOOD);

@@ -129,11 +129,7 @@ podman run -d --restart=always --name litellm_litellm_1 -p 4000:4000 -v /flux/ap
   expect(await it.root(`podman ps -a --format '{{.Names}} {{.State}}' | sort`)).toBe(
     'litellm running\nlitellm-retired-by-fabric exited\nlitellm_litellm_1-retired-by-fabric exited',
   );
-  const boot = await it.root('cat /proc/sys/kernel/random/boot_id');
-  await it.root('systemctl reboot').catch(() => '');
-  await expect
-    .poll(async () => it.root('cat /proc/sys/kernel/random/boot_id').catch(() => boot), { timeout: 300_000, interval: 500 })
-    .not.toBe(boot);
+  await it.reboot();
   await it.alive();
   expect([await it.status('ops'), await it.status('pub')]).toEqual([200, 0]);
   expect(await it.root(`podman ps --format '{{.Names}}'`)).toBe('litellm');
