@@ -3,7 +3,7 @@
 # make e2e    the tests on real hosts (root, Debian): a dozen minutes once the lab’s base is built
 # make e2e-caddy     Docker, Caddy and curl on a lab host, in every state of docs/caddy.md (root, Debian, Go): six minutes, three more once
 # make e2e-tailnet   names on a real Headscale with real Tailscale clients (root, Debian, Go): four minutes, and five to build these once
-# make e2e-all   these three side by side, in less time than one after the other: what CI runs
+# make e2e-all   these three side by side, half the time of one after the other: twelve to twenty minutes by machine; what CI runs
 # make lab-demo   the main job on a real host in a lab on this machine, with the real LiteLLM (root, Debian)
 # make lint   formatter, linter, types
 # make fixtures   breaks a lab host in every known way and records what each check sees, and what each probe says (root, Debian)

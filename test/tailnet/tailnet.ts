@@ -104,7 +104,6 @@ export const tailnet = (net: string) => {
     for (const machine of ['hs', ...CLIENTS]) await lab(['wait', machine]);
     mkdirSync(join(dir, 'bin'));
     writeFileSync(join(dir, 'ssh_config'), `KexAlgorithms curve25519-sha256\n${await lab(['ssh-config'])}`); // OpenSSH's own choice is dear
-
     writeFileSync(join(dir, 'bin/ssh'), `#!/bin/sh\nexec /usr/bin/ssh -F ${dir}/ssh_config "$@"\n`, { mode: 0o755 });
     await execa('openssl', [
       ...[
