@@ -73,6 +73,16 @@ export interface Extras {
   readonly bin?: string;
 }
 
+/**
+ * An `ssh` in `dir`/bin that has a lab's `ssh-config` as an operator has ~/.ssh/config. The key exchange is a cheap one: OpenSSH's own choice
+ * takes 140 ms of CPU for each connection (9.2).
+ */
+export const operatorsSsh = (dir: string, config: string): void => {
+  mkdirSync(join(dir, 'bin'));
+  writeFileSync(join(dir, 'ssh_config'), `KexAlgorithms curve25519-sha256\n${config}`);
+  writeFileSync(join(dir, 'bin/ssh'), `#!/bin/sh\nexec /usr/bin/ssh -F ${dir}/ssh_config "$@"\n`, { mode: 0o755 });
+};
+
 /** Brings a lab up before the file's tests and down after them. `net` must be its own, since files run side by side. */
 export const lab = (net: string, { six, base, nspawn, bin }: Extras = {}) => {
   const dir = mkdtempSync(join(tmpdir(), 'fabric-e2e-'));
@@ -103,6 +113,7 @@ export const lab = (net: string, { six, base, nspawn, bin }: Extras = {}) => {
     return out;
   };
   const verb = (...args: readonly string[]): Promise<string> => must(run(LAB, args));
+  const root = (script: string, host = 'akira'): Promise<string> => must(run(LAB, ['root', host, 'sh', '-s'], { input: script }));
   const curl = (from: 'ops' | 'pub', url: string, ...args: readonly string[]): Promise<Ran> =>
     run(LAB, ['exec', from, 'curl', '-s', '-m', '60', ...args, url]);
   const fabricEnv = {
@@ -114,16 +125,13 @@ export const lab = (net: string, { six, base, nspawn, bin }: Extras = {}) => {
   };
 
   beforeAll(async () => {
-    mkdirSync(join(dir, 'bin'));
     await must(run(LAB, ['net-down']));
     await verb('net-up');
     await verb('client', 'ops', with6('100.64.0.5/10', six?.ops), 'ts');
     await verb('client', 'pub', with6('203.0.113.9/24', six?.pub), 'wan');
     await verb('up', 'akira', with6('100.64.0.14', six?.tailnet), with6('203.0.113.14', six?.wan));
     await verb('wait', 'akira');
-    // What an operator has in ~/.ssh/config. The key exchange is a cheap one: OpenSSH's own choice takes 140 ms of CPU for each connection.
-    writeFileSync(join(dir, 'ssh_config'), `KexAlgorithms curve25519-sha256\n${await verb('ssh-config')}`);
-    writeFileSync(join(dir, 'bin/ssh'), `#!/bin/sh\nexec /usr/bin/ssh -F ${dir}/ssh_config "$@"\n`, { mode: 0o755 });
+    operatorsSsh(dir, await verb('ssh-config'));
   });
   afterAll(async () => {
     await run(LAB, ['net-down']);
@@ -141,12 +149,12 @@ export const lab = (net: string, { six, base, nspawn, bin }: Extras = {}) => {
     /** A program of this machine in a client's network namespace, or in a host's. */
     exec: (from: string, ...command: readonly string[]): Promise<Ran> => run(LAB, ['exec', from, ...command]),
     /** Runs a script as root on a host, past its sshd; its output. Throws where it fails. */
-    root: (script: string, host = 'akira'): Promise<string> => must(run(LAB, ['root', host, 'sh', '-s'], { input: script })),
+    root,
     /** The host rebooted, and in reach again. */
     reboot: async (): Promise<void> => {
-      const boot = (): Promise<string> => must(run(LAB, ['root', 'akira', 'cat', '/proc/sys/kernel/random/boot_id']));
+      const boot = (): Promise<string> => root('cat /proc/sys/kernel/random/boot_id');
       const before = await boot();
-      await run(LAB, ['root', 'akira', 'systemctl', 'reboot']);
+      await root('systemctl reboot').catch(() => '');
       await expect.poll(() => boot().catch(() => before), { timeout: 300_000, interval: 200 }).not.toBe(before);
       await verb('wait', 'akira');
     },
@@ -188,18 +196,13 @@ export const lab = (net: string, { six, base, nspawn, bin }: Extras = {}) => {
         )
       ).out,
     vllm: (args: string): Promise<string> =>
-      must(
-        run(LAB, ['root', 'akira', 'sh', '-s'], {
-          input: `echo 'ARGS="${args}"' >/etc/default/vllm; systemctl restart vllm; for i in $(seq 600); do curl -sf -o /dev/null http://127.0.0.1:8000/health && exit 0; sleep 0.1; done; exit 1`,
-        }),
+      root(
+        `echo 'ARGS="${args}"' >/etc/default/vllm; systemctl restart vllm; for i in $(seq 600); do curl -sf -o /dev/null http://127.0.0.1:8000/health && exit 0; sleep 0.1; done; exit 1`,
       ),
     /** Until LiteLLM answers on its own host. */
     alive: (): Promise<string> =>
-      must(
-        run(LAB, ['root', 'akira', 'sh', '-s'], {
-          input:
-            'for i in $(seq 1200); do curl -sf -m 2 -o /dev/null http://127.0.0.1:4000/health/liveliness && exit 0; sleep 0.2; done; exit 1',
-        }),
+      root(
+        'for i in $(seq 1200); do curl -sf -m 2 -o /dev/null http://127.0.0.1:4000/health/liveliness && exit 0; sleep 0.2; done; exit 1',
       ),
   };
 };

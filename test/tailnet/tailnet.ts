@@ -1,9 +1,10 @@
 // A real tailnet in the lab, on the public bridge alone: hs runs Headscale (TLS on 443, its own relay) and is the resolver that the ISP
 // gave everybody; motoko (systemd-resolved) and togusa (a plain resolv.conf) are Tailscale clients. Nothing leaves these namespaces.
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
+import { operatorsSsh } from '../e2e/lab.ts';
 
 const LAB = join(import.meta.dirname, '../lab/lab');
 const BIN = join(import.meta.dirname, '../../bin/fabric.js');
@@ -102,9 +103,7 @@ export const tailnet = (net: string) => {
       lab(['up', 'togusa', '-', '203.0.113.12']),
     ]);
     for (const machine of ['hs', ...CLIENTS]) await lab(['wait', machine]);
-    mkdirSync(join(dir, 'bin'));
-    writeFileSync(join(dir, 'ssh_config'), `KexAlgorithms curve25519-sha256\n${await lab(['ssh-config'])}`); // OpenSSH's own choice is dear
-    writeFileSync(join(dir, 'bin/ssh'), `#!/bin/sh\nexec /usr/bin/ssh -F ${dir}/ssh_config "$@"\n`, { mode: 0o755 });
+    operatorsSsh(dir, await lab(['ssh-config']));
     await execa('openssl', [
       ...[
         'req',
