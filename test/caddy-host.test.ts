@@ -38,7 +38,8 @@ const PORTS =
   '{"2019/tcp":null,"443/tcp":[{"HostIp":"0.0.0.0","HostPort":"443"},{"HostIp":"::","HostPort":"443"}],"443/udp":[{"HostIp":"0.0.0.0","HostPort":"443"},{"HostIp":"::","HostPort":"443"}]}';
 const NETWORKS =
   '{"frontend":{"Gateway":"172.20.1.1","IPAddress":"172.20.1.2","IPPrefixLen":24,"IPv6Gateway":"","GlobalIPv6Address":"","GlobalIPv6PrefixLen":0,"MacAddress":"da:fa:a8:e8:93:94"}}';
-const INSPECT = ['running', '1939', '0', 'frontend', PORTS, NETWORKS, `${dir}=/etc/caddy|`].join('\t');
+/** `pid`: Caddy's process, which runs as long as this one does. */
+const inspected = (pid = process.pid): string => ['running', pid, '0', 'frontend', PORTS, NETWORKS, `${dir}=/etc/caddy|`].join('\t');
 const put = (name: string, script: string): void => writeFileSync(join(dir, name), `#!/bin/sh\n${script}\n`, { mode: 0o755 });
 const told = (name: string, text: string): string => {
   writeFileSync(join(dir, `${name}.txt`), text);
@@ -52,7 +53,7 @@ const PODMAN_ABSENT = 'Error: inspecting object: no such container "caddy"';
 const asked = <T>(probe: Probe<T>, said: Readonly<Record<string, string>> = {}): { readonly raw: string; readonly value: T } => {
   put(
     'docker',
-    `case "$1 $2" in "--version "*) echo Docker version 28.5.2;; "inspect "*) ${told('inspect', `${said['inspect'] ?? INSPECT}\n`)};; "logs "*) ${told('logs', said['logs'] ?? '')};; "exec caddy") shift 3; ${said['caddy'] ?? 'echo "v2.11.4 h1:x="'};; esac`,
+    `case "$1 $2" in "--version "*) echo Docker version 28.5.2;; "inspect "*) ${told('inspect', `${said['inspect'] ?? inspected()}\n`)};; "logs "*) ${told('logs', said['logs'] ?? '')};; "exec caddy") shift 3; ${said['caddy'] ?? 'echo "v2.11.4 h1:x="'};; esac`,
   );
   put('podman', `echo '${PODMAN_ABSENT}' >&2; exit 125`);
   put('nsenter', said['admin'] === undefined ? 'exit 7' : told('admin', said['admin']));
@@ -152,12 +153,20 @@ test('Caddy’s own words for its file', () => {
     why: 'Error: /etc/caddy/Caddyfile:6: unrecognized directive: 200',
   });
   expect(asked(version(caddy)).value).toEqual([2, 11, 4]);
-  for (const gone of [
+});
+test('Caddy restarts for ever, and ended between where it was found and where it was asked: nothing runs', () => {
+  const { pid } = spawnSync('true');
+  // Docker 28.5.2's ways, of a hundred tries each
+  for (const failed of [
     'echo "Error response from daemon: Container x is restarting, wait until the container is running" >&2; exit 1',
-    'echo "Error response from daemon: container x is not running" >&2; exit 1',
+    'echo "unable to upgrade to tcp, received 409" >&2; exit 1',
+    'echo "OCI runtime exec failed: exec failed: cannot exec in a stopped container"; exit 126',
     'exit 137',
-  ])
-    expect([asked(adapted(caddy), { caddy: gone }).value, asked(version(caddy), { caddy: gone }).value]).toEqual([null, null]);
+  ]) {
+    const probes = [version(caddy), adapted(caddy), config(caddy)];
+    for (const probe of probes) expect(asked<unknown>(probe, { caddy: failed, inspect: inspected(pid) }).value, failed).toBeNull();
+    for (const probe of probes) expect(() => asked<unknown>(probe, { caddy: failed }), 'it runs, and cannot be asked').toThrow();
+  }
 });
 
 test('the file: what an edit is made from, at its place, and nothing else of it', () => {

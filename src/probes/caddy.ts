@@ -38,6 +38,12 @@ export const instance = (caddy: Caddy): Probe<Instance | null> =>
     };
   });
 
+/**
+ * Where Caddy's own program could not be asked: what restarts for ever was up when it was found, and is gone. Engines have half a dozen
+ * ways to say so, one of them an exit code alone; a process that has ended, a zombie too, has no `exe`.
+ */
+const GONE = 'if ! readlink "/proc/$p/exe" >/dev/null; then echo absent; exit; fi';
+
 type Json = unknown;
 const entries = (value: Json): readonly (readonly [string, Json])[] =>
   typeof value === 'object' && value !== null ? Object.entries(value) : [];
@@ -101,7 +107,7 @@ export const config = (caddy: Caddy): Probe<Config | null> => {
       findCaddy(caddy),
       'if [ "$p" = 0 ]; then echo absent; exit; fi',
       `if j=$(nsenter -t "$p" -n curl -qsSf --noproxy '*' -m 4 ${quote(url)} 2>/dev/null) && [ -n "$j" ] && [ "$j" != null ]; then echo admin`,
-      'else j=$(c adapt --config "$in" --adapter caddyfile 2>&1) || { printf "%s\\n" "$j" | grep "^Error" >&2; exit 1; }; echo file; j=$(printf "%s\\n" "$j" | grep "^{" | tail -n 1); fi',
+      `else j=$(c adapt --config "$in" --adapter caddyfile 2>&1) || { ${GONE}; printf "%s\\n" "$j" | grep "^Error" >&2; exit 1; }; echo file; j=$(printf "%s\\n" "$j" | grep "^{" | tail -n 1); fi`,
       `printf '%s\\n' "$j" | ${NARROW}`,
     ].join('\n'),
     (answer) => {
@@ -128,9 +134,8 @@ export const adapted = (caddy: Caddy): Probe<Adapted | null> =>
       findCaddy(caddy),
       'if [ "$p" = 0 ]; then echo absent; exit; fi',
       'o=$(c adapt --config "$in" --adapter caddyfile 2>&1 >/dev/null); r=$?',
-      // It restarts for ever, and was up for a moment.
-      `case $o in *'is restarting'* | *'is not running'* | *'state improper'*) echo absent; exit;; esac; if [ $r = 137 ]; then echo absent; exit; fi`,
-      `if [ $r = 0 ]; then echo 0; exit; fi; printf '%s\\n' "$o" | grep '^Error: ' | tail -n 1 | { read -r e && printf '%s\\n%s\\n' $r "$e"; } || { printf '%s\\n' "$o" >&2; exit 1; }`,
+      `if [ $r = 0 ]; then echo 0; exit; fi; ${GONE}`,
+      `printf '%s\\n' "$o" | grep '^Error: ' | tail -n 1 | { read -r e && printf '%s\\n%s\\n' $r "$e"; } || { printf '%s\\n' "$o" >&2; exit 1; }`,
     ].join('\n'),
     (answer) => {
       const [code = '', ...why] = answer.out.split('\n');
@@ -154,10 +159,8 @@ export const version = (caddy: Caddy): Probe<readonly number[] | null> =>
   ask(
     caddy,
     'version',
-    `${findCaddy(caddy)}\nif [ "$p" = 0 ]; then echo absent; exit; fi\nv=$(c version) || exit; case $v in v[0-9]* | [0-9]*) echo "$v";; *) c build-info | awk '$2 == "github.com/caddyserver/caddy/v2" { print $3; exit }';; esac`,
+    `${findCaddy(caddy)}\nif [ "$p" = 0 ]; then echo absent; exit; fi\nv=$(c version) || { r=$?; ${GONE}; exit $r; }; case $v in v[0-9]* | [0-9]*) echo "$v";; *) c build-info | awk '$2 == "github.com/caddyserver/caddy/v2" { print $3; exit }';; esac`,
     (answer) => {
-      // It restarts for ever, and was up for a moment: between where it was found and where it was asked.
-      if (answer.code === 137 || (answer.code !== 0 && /is restarting|is not running|state improper/.test(answer.err))) return null;
       const text = succeeded(answer);
       if (text === 'absent') return null;
       const [, numbers] = /^v?(\d+\.\d+\.\d+)/.exec(text) ?? [];
