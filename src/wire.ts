@@ -83,23 +83,28 @@ const TIMEOUT: readonly string[] = [
   'esac',
 ];
 
+/** Awk: the answers of the keys that it reads, a line each, from the files in $D. */
+const PREFIXED = `function all(mark, file, line) { while ((getline line <file) > 0) print mark line; close(file) }
+{ f = ENVIRON["D"] "/" NR - 1; c = ""; getline c <(f ".code"); close(f ".code"); print "= " $0 " " (c == "" ? "unreadable" : c); all("| ", f ".out"); all("! ", f ".err") }`;
+
 const sections = (asked: readonly (readonly [Key, Script])[], spell: (content: Content) => string): string =>
   [
     'LC_ALL=C PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin; export LC_ALL PATH; umask 077; d=$(mktemp -d) || exit 70',
     `trap 'rm -rf "$d"' EXIT`,
     ...TIMEOUT,
-    // p NUMBER SECONDS SCRIPT: what is over the limit is read no further, so that nothing fills the host's disk.
-    `p() { { { t "$2" "$3" "$1"; echo $? >"$d/$1.code"; } 2>&3 | head -c ${LIMIT + 1} >"$d/$1.out" || echo unreadable >"$d/$1.code"; } 3>&1 | head -c 65536 >"$d/$1.err"; }`,
+    // a NUMBER SECONDS SCRIPT, its complaints to a `head` of their own: what is over the limit is read no further, so that nothing fills the
+    // host's disk. A question costs six processes, its own shell among them.
+    `a() { { { t "$2" "$3" "$1"; echo $? >"$d/$1.code"; } 2>&3 | head -c ${LIMIT + 1} >"$d/$1.out" || echo unreadable >"$d/$1.code"; } 3>&1; }`,
     ...asked.flatMap(([, { script, stdin, seconds }], n) => {
-      const run = `p ${n} ${seconds ?? PATIENCE} ${quote(script)}`;
-      const line = stdin === undefined ? `${run} </dev/null &` : `printf '%s' ${quote(spell(stdin))} | ${run} &`;
+      const run = `a ${n} ${seconds ?? PATIENCE} ${quote(script)}`;
+      const fed = stdin === undefined ? `${run} </dev/null` : `printf '%s' ${quote(spell(stdin))} | ${run}`;
+      const line = `${fed} | head -c 65536 >"$d/${n}.err" &`;
       return (n + 1) % ABREAST === 0 ? [line, 'wait'] : [line];
     }),
     'wait',
     // One wc for all. What is too long is lost whole.
     `wc -c "$d"/*.out | while read -r n f; do case $n-$f in *-total) ;; *) if [ "$n" -gt ${LIMIT} ]; then : >"$f"; echo unreadable >"\${f%out}code"; echo 'longer than ${LIMIT} bytes' >"\${f%out}err"; fi;; esac; done`,
-    `s() { c=; { read -r c <"$d/$1.code"; } 2>/dev/null; printf '= %s %s\\n' "$2" "\${c:-unreadable}"; if [ -s "$d/$1.out" ]; then sed 's/^/| /' "$d/$1.out"; echo; fi; if [ -s "$d/$1.err" ]; then sed 's/^/! /' "$d/$1.err"; echo; fi; }`,
-    ...asked.map(([key], n) => `s ${n} ${quote(key)}`),
+    `printf '%s\\n' ${asked.map(([key]) => quote(key)).join(' ')} | D=$d awk ${quote(PREFIXED)}`,
   ].join('\n');
 
 const REASONS: ReadonlyMap<string, Lost['lost']> = new Map(

@@ -25,7 +25,7 @@ export const keepRelease = ({ litellm }: Fabric, by: string, image: string, more
     `printf '%s %s %s %s\\n' "$n" "$(date +%s)" ${quote(image)} ${quote(by)} >.new/release`,
     'mv .new "$n"',
     putInForce('$n'),
-    `for d in $(ls | sort -n | head -n -${KEEP}); do rm -rf "$d"; done`,
+    `for d in $(ls | sort -rn | tail -n +${KEEP + 1}); do rm -rf "$d"; done`,
     ...more,
   ].join('\n'),
   undo: 'stays',
