@@ -11,7 +11,7 @@ const KEY = 'sk-demo-0123456789abcdef';
 const PAID = 'http://100.64.0.20:8443';
 let host: Host;
 beforeAll(async () => {
-  host = await startHost({ patience: 100 });
+  host = await startHost();
 });
 afterAll(() => host.close());
 

@@ -9,7 +9,7 @@ import { KEY, probeContract } from './probe-contract.ts';
 
 let host: Host;
 beforeAll(async () => {
-  host = await startHost({ patience: 100 });
+  host = await startHost();
 });
 afterAll(async () => {
   await host.close();

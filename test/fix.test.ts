@@ -26,7 +26,7 @@ const state = (): readonly string[] => {
 };
 
 beforeAll(async () => {
-  host = await startHost({ patience: 100 });
+  host = await startHost();
   await root(`${runbook(KEY)}\n${UNTIL_ALIVE}`);
   folder = join(host.scratch, 'operator');
   mkdirSync(folder);

@@ -6,7 +6,7 @@ import { asRoot } from './operator.ts';
 
 let host: Host;
 beforeAll(async () => {
-  host = await startHost({ patience: 100 });
+  host = await startHost();
 });
 afterAll(() => host.close());
 

@@ -16,7 +16,7 @@ const put = (value: string): void => writeFileSync(join(folder, 'master'), `${va
 const status = (value: string): Promise<string> => statusOf(host, value);
 
 beforeAll(async () => {
-  host = await startHost({ patience: 100 });
+  host = await startHost();
   folder = join(host.scratch, 'operator');
   mkdirSync(folder);
   put(KEY);

@@ -35,7 +35,7 @@ ${more}`,
 };
 
 beforeAll(async () => {
-  host = await startHost({ patience: 100 });
+  host = await startHost();
   folder = join(host.scratch, 'operator');
   mkdirSync(folder);
   put(FIRST);

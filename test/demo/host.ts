@@ -53,19 +53,12 @@ export interface Wishes {
   readonly names?: ReadonlyMap<string, string>;
   /** It is a client of a tailnet, and can run its Headscale. */
   readonly tailnet?: boolean;
-  /** Milliseconds that LiteLLM takes to start. */
-  readonly patience?: number;
   /** Told, before anything starts, how to end it all: a Ctrl-C does not wait until everything is up. */
   readonly beginning?: (close: () => Promise<void>) => void;
 }
 
 /** Brings one up, with vLLM and firewalld running. */
-export const startHost = async ({
-  names: known = new Map(),
-  patience = 1000,
-  tailnet = false,
-  beginning = () => {},
-}: Wishes = {}): Promise<Host> => {
+export const startHost = async ({ names: known = new Map(), tailnet = false, beginning = () => {} }: Wishes = {}): Promise<Host> => {
   const scratch = scratchFolder();
   const closers: (() => Promise<void>)[] = [];
   const close = async (): Promise<void> => {
@@ -83,7 +76,7 @@ export const startHost = async ({
   const net = simulatedTailnet(root, names);
   closers.push(network.close);
   const firewall = firewalld();
-  const containers = podman(root, network, firewall, patience);
+  const containers = podman(root, network, firewall);
   const units = systemd(root, containers, (unit, [program = '']) => {
     if (unit === 'firewalld.service') {
       firewall.start();

@@ -44,8 +44,10 @@ const STORAGE = 'var/lib/containers/storage';
 /** netavark's own range. */
 const BRIDGE = '10.88.0.0/16';
 
-/** `patience`: milliseconds that LiteLLM takes to start; in truth it is 10 to 40 seconds. */
-export const podman = (root: string, network: Network, firewall: Firewall, patience: number): Podman => {
+/** Milliseconds that LiteLLM takes to start; in truth it is 10 to 40 seconds. */
+const START = 100;
+
+export const podman = (root: string, network: Network, firewall: Firewall): Podman => {
   const images = new Set(['ghcr.io/berriai/litellm:v1.109.1', N8N]);
   const idOf = (image: string): string => createHash('sha256').update(image).digest('hex');
   let pids = 4000;
@@ -109,7 +111,7 @@ export const podman = (root: string, network: Network, firewall: Firewall, patie
         container.pid = 0;
         exit(3);
       }
-    }, patience);
+    }, START);
     container.running = { exited, stop };
     return container.running;
   };

@@ -25,6 +25,8 @@ export const sshServer = async (shell: Shell, folder: string): Promise<{ readonl
 
   const server = new ssh2.Server({ hostKeys: [own.private] }, (client) => {
     open.add(client);
+    // An answer is small packets, each of which would wait some 40 ms until the one before is acknowledged. (Its types have no such method.)
+    if ('setNoDelay' in client && typeof client.setNoDelay === 'function') client.setNoDelay(true);
     client.on('close', () => open.delete(client)).on('error', () => {});
     client.on('authentication', (login) => {
       if (login.method !== 'publickey' || login.username !== 'ops' || !login.key.data.equals(allowed.getPublicSSH()))
