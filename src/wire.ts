@@ -104,7 +104,9 @@ const sections = (asked: readonly (readonly [Key, Script])[], spell: (content: C
     'wait',
     // One wc for all. What is too long is lost whole.
     `wc -c "$d"/*.out | while read -r n f; do case $n-$f in *-total) ;; *) if [ "$n" -gt ${LIMIT} ]; then : >"$f"; echo unreadable >"\${f%out}code"; echo 'longer than ${LIMIT} bytes' >"\${f%out}err"; fi;; esac; done`,
-    `printf '%s\\n' ${asked.map(([key]) => quote(key)).join(' ')} | D=$d awk ${quote(PREFIXED)}`,
+    `set -- ${asked.map(([key]) => quote(key)).join(' ')}`,
+    // Where it ends before its end, whatever it said is lost as well.
+    `printf '%s\\n' "$@" | D=$d awk ${quote(PREFIXED)} || printf '\\n= %s unsupported\\n! no awk there, or it failed\\n' "$@"`,
   ].join('\n');
 
 const REASONS: ReadonlyMap<string, Lost['lost']> = new Map(

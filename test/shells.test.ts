@@ -124,6 +124,14 @@ test.each<[string, readonly string[], readonly (readonly [string, string])[]]>([
   ],
   ['timeout (macOS)', ['timeout'], [['litellm/health', 'read']]],
   ['timeout and setsid (macOS: perl)', ['timeout', 'setsid'], [['litellm/health', 'read']]],
+  [
+    'awk: which sets answers in order',
+    ['awk'],
+    [
+      ['listen/', 'unsupported'],
+      ['env', 'unsupported'],
+    ],
+  ],
   ['ss', ['ss'], [['listen/', 'unsupported']]],
   ['ip', ['ip'], [['interfaces', 'unsupported']]],
   ['getent: not "no such name"', ['getent'], [['resolved/', 'unsupported']]],
