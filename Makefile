@@ -1,8 +1,8 @@
 # make demo   the tour in half a minute, with Node and make alone: a simulated homelab, deployed, broken by incidents, mended
 # make test   the tests that need no root: two minutes on an idle machine
 # make e2e    the tests on real hosts (root, Debian): a dozen minutes once the lab’s base is built
-# make e2e-caddy     Docker, Caddy and curl on a lab host, in every state of docs/caddy.md (root, Debian, Go): six minutes, three more once
-# make e2e-tailnet   names on a real Headscale with real Tailscale clients (root, Debian, Go): four minutes, and five to build these once
+# make e2e-caddy     Docker, Caddy and curl on a lab host, in every state of docs/caddy.md (root, Debian): six minutes
+# make e2e-tailnet   names on a real Headscale with real Tailscale clients (root, Debian, Go): four minutes, and two or three to build these once
 # make e2e-all   these three side by side, half the time of one after the other: twelve to twenty minutes by machine; what CI runs
 # make lab-demo   the main job on a real host in a lab on this machine, with the real LiteLLM (root, Debian)
 # make lint   formatter, linter, types

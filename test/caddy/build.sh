@@ -1,7 +1,7 @@
 #!/bin/bash
 # build.sh: what the lab of Caddy needs, in $LAB_DIR/caddy (LAB_DIR: /var/lib/fabric-lab), on top of test/lab/build.sh's base. Root, Go.
 #
-#   caddy         Caddy from its Go module, at the version that docs/caddy.md measured
+#   caddy         Caddy at the version that docs/caddy.md measured: Debian's, of its unstable suite, or from its Go module
 #   caddy-debian  Debian's, 2.6.2, for what it cannot do
 #   image.tar     the root of a container image: that Caddy and busybox, as bare as upstream's (sh and wget, no curl)
 #   layer         Debian's docker.io and what masks and forwards (iptables, conntrack, socat, passt, slirp4netns), over the base
@@ -9,8 +9,9 @@
 #
 # Each is made under another name and renamed when whole; NAME.stamp holds the hash of what defines it, so a second run does nothing.
 set -euo pipefail
-LAYER=$(cd "$(dirname "$0")/../lab" && pwd)/layer.sh
-. "$LAYER"
+LAB=$(cd "$(dirname "$0")/../lab" && pwd)
+. "$LAB/layer.sh"
+. "$LAB/go.sh"
 LAB_DIR=${LAB_DIR:-/var/lib/fabric-lab}
 OUT=$LAB_DIR/caddy
 CADDY=v2.11.4
@@ -39,10 +40,15 @@ part() { # NAME INPUT...
 }
 
 build_caddy() { # OUT
-  local bin=$1.bin
+  # A suite that stands still where it is served says that it has expired. Two minutes more where it has moved on from this version.
+  if mmdebstrap --quiet --variant=extract --include=caddy --aptopt='Acquire::Check-Valid-Until "false"' sid "$1.root" >"$1.log" 2>&1 \
+    && [ "$("$1.root/usr/bin/caddy" version)" = "${CADDY#v}" ]; then
+    mv "$1.root/usr/bin/caddy" "$1"
+    return
+  fi
   command -v go >/dev/null || { echo 'caddy: built from its Go module, and Go is not installed' >&2; return 1; }
-  CGO_ENABLED=0 GOBIN=$bin nice go install -trimpath -ldflags '-s -w' "github.com/caddyserver/caddy/v2/cmd/caddy@$CADDY" >"$1.log" 2>&1 || return 1
-  mv "$bin/caddy" "$1"
+  GOBIN=$1.bin nice go install "github.com/caddyserver/caddy/v2/cmd/caddy@$CADDY" >"$1.log" 2>&1 || return 1
+  mv "$1.bin/caddy" "$1"
 }
 
 build_caddy-debian() { # OUT
@@ -61,9 +67,10 @@ build_layer() { # OUT
 }
 
 build_image() { # OUT
-  local root=$1.root x
-  mkdir -p "$root"/{bin,etc/caddy,data,config,proc,sys,dev,tmp,run,srv,root,usr/bin}
+  local root=$1.root base=$LAB_DIR/base/usr x
+  mkdir -p "$root"/{bin,lib64,lib/x86_64-linux-gnu,etc/caddy,data,config,proc,sys,dev,tmp,run,srv,root,usr/bin}
   cp "$OUT/caddy" "$root/usr/bin/caddy"
+  cp "$base/lib64/ld-linux-x86-64.so.2" "$root/lib64/"; cp "$base/lib/x86_64-linux-gnu/libc.so.6" "$root/lib/x86_64-linux-gnu/" # Debian's wants them
   cp "$OUT/layer/usr/bin/busybox" "$root/bin/busybox"
   for x in sh wget cat ls sleep kill nslookup ip; do ln -s busybox "$root/bin/$x"; done
   printf 'root:x:0:0:root:/root:/bin/sh\n' > "$root/etc/passwd"
@@ -72,9 +79,9 @@ build_image() { # OUT
 }
 
 [ -d "$LAB_DIR/base" ] || { echo 'caddy: the base comes first: test/lab/build.sh' >&2; exit 1; }
-part layer "$LAB_DIR/base.stamp" "$LAYER" &
+part layer "$LAB_DIR/base.stamp" "$LAB/layer.sh" &
 layer=$!
-part caddy
+part caddy "$LAB/go.sh"
 part caddy-debian
 wait $layer
 part image.tar "$OUT/caddy.stamp" "$OUT/layer.stamp"

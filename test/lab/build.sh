@@ -155,8 +155,10 @@ build_images() { # OUT
   printf 'root:x:0:0:root:/root:/bin/sh\nnonroot:x:65532:65532:nonroot:/app:/bin/sh\n' > "$root/etc/passwd"
   printf 'root:x:0:\nnonroot:x:65532:\n' > "$root/etc/group"
 
-  python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --no-compile --no-deps \
-    --python-version 3.13 --implementation cp --only-binary=:all: --target "$root/$site" -r "$HERE/litellm.lock"
+  # uv, as pip takes four times as long
+  python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --target "$1.uv" uv==0.13.9
+  "$1.uv/bin/uv" pip install --quiet --cache-dir "$1.uv/cache" --no-deps --python-version 3.13 --only-binary=:all: \
+    --target "$root/$site" -r "$HERE/litellm.lock"
   rm -rf "${root:?}/$site/bin" # their first line names this machine's python
   cat > "$root/usr/local/bin/litellm" <<'PY'
 #!/usr/bin/python3

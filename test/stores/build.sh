@@ -13,6 +13,7 @@ set -euo pipefail
 HERE=$(cd "$(dirname "$0")" && pwd)
 STORES_DIR=${STORES_DIR:-/var/lib/fabric-lab/stores}
 SOPS=v3.13.3
+. "$HERE/../lab/go.sh"
 
 mkdir -p "$STORES_DIR"
 exec 9>"$STORES_DIR/build.lock"
@@ -31,7 +32,7 @@ fi
 
 part() { # NAME INPUT...
   local name=$1 new=$STORES_DIR/$1.new want t0=$SECONDS; shift
-  want=$({ declare -f "build_${name/-/_}"; echo "$SOPS"; cat "$@" </dev/null; } | sha256sum | cut -d' ' -f1)
+  want=$({ declare -f "build_${name/-/_}"; echo "$SOPS"; cat "$HERE/../lab/go.sh" "$@"; } | sha256sum | cut -d' ' -f1)
   [ -x "$STORES_DIR/$name" ] && [ "$(cat "$STORES_DIR/$name.stamp" 2>/dev/null)" = "$want" ] && return
   command -v go >/dev/null || { echo "stores: $name is built from its Go module, and Go is not installed" >&2; exit 1; }
   echo "stores: making $name"
@@ -45,18 +46,18 @@ part() { # NAME INPUT...
 build_sops() { # OUT
   local bin
   bin=$(mktemp -d)
-  GOBIN=$bin go install -ldflags '-s -w' "github.com/getsops/sops/v3/cmd/sops@$SOPS" 2>"$1.log" || { cat "$1.log" >&2; return 1; }
+  GOBIN=$bin go install "github.com/getsops/sops/v3/cmd/sops@$SOPS" 2>"$1.log" || { cat "$1.log" >&2; return 1; }
   mv "$bin/sops" "$1"
   rm -rf "$bin" "$1.log"
 }
 
 build_vault_server() { # OUT
-  (cd "$HERE/vault" && go build -mod=readonly -ldflags '-s -w' -o "$1" .) 2>"$1.log" || { cat "$1.log" >&2; return 1; }
+  (cd "$HERE/vault" && go build -o "$1" .) 2>"$1.log" || { cat "$1.log" >&2; return 1; }
   rm -f "$1.log"
 }
 
 build_env_readers() { # OUT
-  (cd "$HERE/../env-readers" && go build -mod=readonly -ldflags '-s -w' -o "$1" .) 2>"$1.log" || { cat "$1.log" >&2; return 1; }
+  (cd "$HERE/../env-readers" && go build -o "$1" .) 2>"$1.log" || { cat "$1.log" >&2; return 1; }
   rm -f "$1.log"
 }
 

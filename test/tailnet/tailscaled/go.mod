@@ -1,5 +1,0 @@
-module tailscaled
-
-go 1.26.6
-
-require tailscale.com v1.102.3
