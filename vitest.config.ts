@@ -11,13 +11,16 @@ const LONGEST = [
   '../tailnet/tailnet',
   'breakages',
   'main',
-  'dns',
   'secrets',
   'runbook',
   'probe-contract',
-  'lint',
+  'dns',
   'init',
+  'vantages',
   'breakages-cost',
+  'breakages-host',
+  'cron',
+  'become',
 ].map((one) => join(import.meta.dirname, 'test/e2e', `${one}.test.ts`));
 const place = ({ moduleId }: TestSpecification): number => {
   const found = LONGEST.indexOf(moduleId);
