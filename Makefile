@@ -22,7 +22,7 @@ lab-demo: dist/main.js
 test: dist/main.js
 	npx vitest run --project unit $(VITEST)
 
-e2e: dist/main.js lab stores
+e2e: dist/main.js lab
 	npx vitest run --project e2e $(VITEST)
 
 e2e-caddy: dist/main.js caddy
@@ -31,13 +31,13 @@ e2e-caddy: dist/main.js caddy
 e2e-tailnet: dist/main.js lab tailnet
 	npx vitest run --project e2e-tailnet $(VITEST)
 
-e2e-all: dist/main.js caddy tailnet stores
+e2e-all: dist/main.js caddy tailnet
 	npx vitest run --project 'e2e*' --maxWorkers 4 $(VITEST)
 
-e2e-ci: dist/main.js caddy stores
+e2e-ci: dist/main.js caddy
 	npx vitest run --project e2e --project e2e-caddy --maxWorkers 4 $(VITEST)
 
-fixtures: dist/main.js caddy stores
+fixtures: dist/main.js caddy
 	rm -rf fixtures
 	FABRIC_FIXTURES=1 npx vitest run --project e2e test/e2e/breakages test/e2e/vantages.test.ts test/e2e/probe-contract.test.ts test/e2e/n8n.test.ts test/e2e/dns.test.ts test/e2e/secrets.test.ts
 	FABRIC_FIXTURES=1 npx vitest run --project e2e-caddy test/e2e/caddy-fixtures.test.ts

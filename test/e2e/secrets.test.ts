@@ -10,11 +10,12 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { uncarried } from '../../src/env-file.ts';
 import { scriptOf } from '../../src/hosts/perform.ts';
 import { Secret } from '../../src/secret.ts';
+import { STORES, storesBuilt } from '../stores/built.ts';
 import { fabricYaml, having, IMAGE, keepFixture, lab } from './lab.ts';
 import { type Seen, watch } from './traces.ts';
 
 const it = lab('fsecrets');
-const STORES = process.env['STORES_DIR'] ?? '/var/lib/fabric-lab/stores';
+storesBuilt();
 const NOWHERE = {
   samples: expect.toSatisfy((n: number) => n > 5),
   inArguments: [],

@@ -14,11 +14,12 @@ import { askAll, fetchSecrets } from '../../src/secrets/fetch.ts';
 import { storeSecret } from '../../src/secrets/store.ts';
 import { fabricOf, SAMPLE } from '../sample.ts';
 import { contract } from '../store-contract.ts';
+import { STORES, storesBuilt } from '../stores/built.ts';
 
 const BIN = join(import.meta.dirname, '../../bin/fabric.js');
-const STORES = process.env['STORES_DIR'] ?? '/var/lib/fabric-lab/stores';
 const PATH = `${STORES}:/usr/bin:/bin`;
 
+storesBuilt();
 const folder = mkdtempSync(join(tmpdir(), 'fabric-stores-'));
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
 

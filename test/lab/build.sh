@@ -157,7 +157,7 @@ build_images() { # OUT
 
   # uv, as pip takes four times as long
   python3 -m pip install --quiet --disable-pip-version-check --root-user-action=ignore --target "$1.uv" uv==0.13.9
-  "$1.uv/bin/uv" pip install --quiet --cache-dir "$1.uv/cache" --no-deps --python-version 3.13 --only-binary=:all: \
+  "$1.uv/bin/uv" pip install --quiet --system-certs --cache-dir "$1.uv/cache" --no-deps --python-version 3.13 --only-binary=:all: \
     --target "$root/$site" -r "$HERE/litellm.lock"
   rm -rf "${root:?}/$site/bin" # their first line names this machine's python
   cat > "$root/usr/local/bin/litellm" <<'PY'

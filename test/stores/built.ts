@@ -1,0 +1,13 @@
+import { join } from 'node:path';
+import { execa } from 'execa';
+import { beforeAll } from 'vitest';
+
+/** Where the real stores' programs are, for a file that has called `storesBuilt`. */
+export const STORES = process.env['STORES_DIR'] ?? '/var/lib/fabric-lab/stores';
+
+/** Before this file's tests: what is missing is built, and whoever else builds it is waited for. */
+export const storesBuilt = (): void => {
+  beforeAll(async () => {
+    await execa(join(import.meta.dirname, 'build.sh'));
+  });
+};
