@@ -5,7 +5,10 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 /** Milliseconds. What hangs on a host is ended by its own limits; this one is for machines that are many times slower. */
 const HOSTS = 600_000;
 
-/** Of the tests on hosts the longest first, so that no worker has one left to do alone at the end. Vitest goes by size where it has no times. */
+/**
+ * Of the tests on hosts the longest first, so that no worker has one left to do alone at the end. Vitest goes by size where it has no times,
+ * and what it says a file took leaves out what was done while it was loaded: with lint that is nearly all.
+ */
 const LONGEST = [
   'caddy',
   '../tailnet/tailnet',
@@ -14,6 +17,7 @@ const LONGEST = [
   'secrets',
   'runbook',
   'probe-contract',
+  'lint',
   'dns',
   'init',
   'vantages',

@@ -34,7 +34,7 @@ export const activate = (fabric: Fabric): Step => ({
     '    exit 0',
     '  fi',
     `  case $(systemctl show -p SubState --value ${UNIT}) in auto-restart*|failed|dead) break;; esac`,
-    '  sleep 0.2',
+    '  sleep 0.5',
     'done',
   ].join('\n'),
   undo: 'again',
