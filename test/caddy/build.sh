@@ -1,7 +1,7 @@
 #!/bin/bash
-# build.sh: what the lab of Caddy needs, in $LAB_DIR/caddy (LAB_DIR: /var/lib/fabric-lab), on top of test/lab/build.sh's base. Root, Go.
+# build.sh: what the lab of Caddy needs, in $LAB_DIR/caddy (LAB_DIR: /var/lib/fabric-lab), on top of test/lab/build.sh's base. Root.
 #
-#   caddy         Caddy at the version that docs/caddy.md measured: Debian's, of its unstable suite, or from its Go module
+#   caddy         Caddy at the version that docs/caddy.md measured: Debian's, of its unstable suite, or from its Go module (Go)
 #   caddy-debian  Debian's, 2.6.2, for what it cannot do
 #   image.tar     the root of a container image: that Caddy and busybox, as bare as upstream's (sh and wget, no curl)
 #   layer         Debian's docker.io and what masks and forwards (iptables, conntrack, socat, passt, slirp4netns), over the base

@@ -201,7 +201,7 @@ export const lab = (net: string, { six, base, nspawn, bin }: Extras = {}) => {
       ),
     /** Until LiteLLM answers on its own host. */
     alive: (): Promise<string> =>
-      root('for i in $(seq 600); do curl -sf -m 2 -o /dev/null http://127.0.0.1:4000/health/liveliness && exit 0; sleep 0.5; done; exit 1'),
+      root('for i in $(seq 480); do curl -sf -m 2 -o /dev/null http://127.0.0.1:4000/health/liveliness && exit 0; sleep 0.5; done; exit 1'),
   };
 };
 export type Lab = ReturnType<typeof lab>;

@@ -1,6 +1,6 @@
 #!/bin/bash
-# build.sh: the real stores of secrets that test/e2e/{stores,secrets}.test.ts run, and what reads env files for
-# test/e2e/env-readers.test.ts, in $STORES_DIR (default /var/lib/fabric-lab/stores). Root, Go.
+# build.sh: the real stores of secrets that test/e2e/{stores,secrets}.test.ts run, and what reads env files for the
+# second of these, in $STORES_DIR (default /var/lib/fabric-lab/stores). Root, Go.
 #
 #   pass, gpg, age-keygen   Debian's packages
 #   sops                    getsops/sops, from its Go module

@@ -35,7 +35,7 @@ build() { # OUT/
 command -v openssl >/dev/null || { apt-get -qq -o DPkg::Lock::Timeout=600 update; DEBIAN_FRONTEND=noninteractive apt-get -qq install -y --no-install-recommends openssl >/dev/null; }
 
 want=$({ declare -f build; cat "$HERE"/go.* "$HERE/../lab/go.sh"; } | sha256sum | cut -d' ' -f1)
-[ "$(cat "$TAILNET_DIR/stamp" 2>/dev/null)" = "$want" ] && exit
+[ -x "$TAILNET_DIR/headscale" ] && [ -x "$TAILNET_DIR/tailscale" ] && [ "$(cat "$TAILNET_DIR/stamp" 2>/dev/null)" = "$want" ] && exit
 command -v go >/dev/null || { echo 'tailnet: Headscale and Tailscale are built from their Go modules, and Go is not installed' >&2; exit 1; }
 echo 'tailnet: making headscale and tailscaled'
 new=$TAILNET_DIR/new
