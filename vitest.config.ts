@@ -39,6 +39,7 @@ class LongestFirst extends BaseSequencer {
 export default defineConfig({
   test: {
     sequence: { sequencer: LongestFirst },
+    tags: [{ name: 'thorough', description: 'One more state of what another test on hosts shows: CI leaves it out (`make e2e-ci`).' }],
     maxWorkers: 3, // end-to-end files wait for hosts more than they compute
     projects: [
       { test: { name: 'unit', include: ['test/*.test.ts'], environment: 'node', testTimeout: 120_000 } },
