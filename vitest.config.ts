@@ -10,21 +10,21 @@ const HOSTS = 600_000;
  * and what it says a file took leaves out what was done while it was loaded: with lint that is nearly all.
  */
 const LONGEST = [
-  'caddy',
   '../tailnet/tailnet',
-  'breakages',
   'main',
   'secrets',
+  'breakages',
   'runbook',
   'probe-contract',
-  'lint',
+  'caddy',
   'dns',
+  'lint',
   'init',
   'vantages',
   'breakages-cost',
-  'breakages-host',
   'cron',
   'become',
+  'breakages-host',
 ].map((one) => join(import.meta.dirname, 'test/e2e', `${one}.test.ts`));
 const place = ({ moduleId }: TestSpecification): number => {
   const found = LONGEST.indexOf(moduleId);
@@ -39,7 +39,9 @@ class LongestFirst extends BaseSequencer {
 export default defineConfig({
   test: {
     sequence: { sequencer: LongestFirst },
-    tags: [{ name: 'thorough', description: 'One more state of what another test on hosts shows: CI leaves it out (`make e2e-ci`).' }],
+    tags: [
+      { name: 'thorough', description: 'One more state of what another test on hosts shows, or what a program does: CI leaves it out.' },
+    ],
     maxWorkers: 3, // end-to-end files wait for hosts more than they compute
     projects: [
       { test: { name: 'unit', include: ['test/*.test.ts'], environment: 'node', testTimeout: 120_000 } },

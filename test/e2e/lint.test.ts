@@ -1,7 +1,7 @@
 // The real LiteLLM on every configuration of test/lint/cases.ts: what lint predicts is what it does.
 import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
-import { expect, test } from 'vitest';
+import { beforeAll, describe, expect, test } from 'vitest';
 import { parse as parseYaml } from 'yaml';
 import { lint } from '../../src/lint/lint.ts';
 import * as words from '../../src/lint/words.ts';
@@ -31,30 +31,32 @@ interface Real {
   readonly completions?: readonly (readonly [status: number, text: string])[];
 }
 
-const lines = image(
-  'boot.py',
-  JSON.stringify(
-    cases.map(({ name, config, env, files, complete, some, calls }) => ({
-      name,
-      config,
-      env,
-      files: files ?? {},
-      key: env['LITELLM_MASTER_KEY'] ?? 'sk-abc',
-      complete: complete ?? some ?? [],
-      wait: calls?.[0] ?? 0,
-      least: calls?.[1] ?? 0,
-    })),
-  ),
-);
-const real = new Map(
-  lines
-    .trim()
-    .split('\n')
-    .map((line): readonly [string, Real] => {
-      const one: Real = JSON.parse(line);
-      return [one.name, one];
-    }),
-);
+const booted = (): ReadonlyMap<string, Real> => {
+  const lines = image(
+    'boot.py',
+    JSON.stringify(
+      cases.map(({ name, config, env, files, complete, some, calls }) => ({
+        name,
+        config,
+        env,
+        files: files ?? {},
+        key: env['LITELLM_MASTER_KEY'] ?? 'sk-abc',
+        complete: complete ?? some ?? [],
+        wait: calls?.[0] ?? 0,
+        least: calls?.[1] ?? 0,
+      })),
+    ),
+  );
+  return new Map(
+    lines
+      .trim()
+      .split('\n')
+      .map((line): readonly [string, Real] => {
+        const one: Real = JSON.parse(line);
+        return [one.name, one];
+      }),
+  );
+};
 
 const problemsOf = ({ config, env, files = {} }: Case) => {
   const linted = lint(config, { env: new Map(Object.entries(env)), read: (path) => files[path] ?? null });
@@ -70,31 +72,37 @@ const named = (config: string): readonly string[] => {
   );
 };
 
-test.each(cases)('$name', (one) => {
-  const problems = problemsOf(one);
-  const has = (effect: string): boolean => problems.some((problem) => problem.effect === effect);
-  const of = (effect: string): readonly string[] => problems.flatMap((problem) => (problem.effect === effect ? problem.models : []));
-  const did = real.get(one.name);
-  expect(did?.error).toBeUndefined();
-  const all = `${did?.log}\n${did?.backend.join('\n')}\n${did?.completions?.map(([, text]) => text).join('\n')}`;
+describe('what lint predicts, LiteLLM does', { tags: 'thorough' }, () => {
+  let real: ReadonlyMap<string, Real>;
+  beforeAll(() => {
+    real = booted();
+  });
+  test.each(cases)('$name', (one) => {
+    const problems = problemsOf(one);
+    const has = (effect: string): boolean => problems.some((problem) => problem.effect === effect);
+    const of = (effect: string): readonly string[] => problems.flatMap((problem) => (problem.effect === effect ? problem.models : []));
+    const did = real.get(one.name);
+    expect(did?.error).toBeUndefined();
+    const all = `${did?.log}\n${did?.backend.join('\n')}\n${did?.completions?.map(([, text]) => text).join('\n')}`;
 
-  expect(did?.exit === null ? 'boots' : 'refuses', did?.log.slice(-2000)).toBe(has('refuses') ? 'refuses' : 'boots');
-  expect(did?.ollama).toBe(problems.some(({ rule }) => rule === 'ollama-without-base'));
-  if (one.shows !== undefined) expect(all).toMatch(one.shows);
-  if (did?.exit !== null) return;
+    expect(did?.exit === null ? 'boots' : 'refuses', did?.log.slice(-2000)).toBe(has('refuses') ? 'refuses' : 'boots');
+    expect(did?.ollama).toBe(problems.some(({ rule }) => rule === 'ollama-without-base'));
+    if (one.shows !== undefined) expect(all).toMatch(one.shows);
+    if (did?.exit !== null) return;
 
-  expect(did.open, 'a request without a key').toBe(has('open') ? 200 : 401);
-  const gone = of('dropped');
-  const listed = one.lists !== undefined ? one.lists : named(one.config).filter((name) => !gone.includes(name));
-  expect(did.models).toEqual(listed === null ? null : [...new Set(listed)].sort());
-  const failing = [...of('fails'), ...problems.flatMap(({ rule, models }) => (rule === 'ollama-without-base' ? models : []))];
-  const answered = (one.complete ?? []).map((model, n) => `${model} ${did.completions?.[n]?.[0] === 200 ? 'answers' : 'fails'}`);
-  expect(answered).toEqual((one.complete ?? []).map((model) => `${model} ${failing.includes(model) ? 'fails' : 'answers'}`));
-  if (one.calls !== undefined) {
-    const calls = did.backend.filter((line) => line.includes('POST /v1/chat/completions 200')).length;
-    expect(calls).toBeGreaterThanOrEqual(one.calls[1]);
-    expect(calls).toBeLessThanOrEqual(one.calls[2]);
-  }
+    expect(did.open, 'a request without a key').toBe(has('open') ? 200 : 401);
+    const gone = of('dropped');
+    const listed = one.lists !== undefined ? one.lists : named(one.config).filter((name) => !gone.includes(name));
+    expect(did.models).toEqual(listed === null ? null : [...new Set(listed)].sort());
+    const failing = [...of('fails'), ...problems.flatMap(({ rule, models }) => (rule === 'ollama-without-base' ? models : []))];
+    const answered = (one.complete ?? []).map((model, n) => `${model} ${did.completions?.[n]?.[0] === 200 ? 'answers' : 'fails'}`);
+    expect(answered).toEqual((one.complete ?? []).map((model) => `${model} ${failing.includes(model) ? 'fails' : 'answers'}`));
+    if (one.calls !== undefined) {
+      const calls = did.backend.filter((line) => line.includes('POST /v1/chat/completions 200')).length;
+      expect(calls).toBeGreaterThanOrEqual(one.calls[1]);
+      expect(calls).toBeLessThanOrEqual(one.calls[2]);
+    }
+  });
 });
 
 test('the words are those of this LiteLLM', () => {

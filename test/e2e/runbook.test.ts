@@ -118,7 +118,9 @@ test('removed: unit, files, rules and keys are gone; what was there before fabri
   expect((await it.fabric(YAML, ['remove', 'litellm', '--yes'])).out).toBe('akira: nothing to change');
 });
 
-test('a container without a unit, as compose leaves it: retired and kept, stopped, and not back after a reboot', async () => {
+test('a container without a unit, as compose leaves it: retired and kept, stopped, and not back after a reboot', {
+  tags: 'thorough',
+}, async () => {
   await it.root(`mkdir -p /flux/apps/litellm; printf '${CONFIG.replaceAll('\n', '\\n')}' >/flux/apps/litellm/config.yaml; systemctl enable -q podman-restart
 podman run -d --restart=always --name litellm_litellm_1 -p 4000:4000 -v /flux/apps/litellm/config.yaml:/app/config.yaml:ro -e LITELLM_MASTER_KEY=${KEY} ${IMAGE} --config /app/config.yaml --port 4000 </dev/null`);
   await it.alive();

@@ -306,7 +306,7 @@ test('from six stores into .env and into force, and nowhere else', async () => {
   expect(await it.root(script)).toBe('0');
 });
 
-test('rotated in pass: the notes below the key stay', async () => {
+test('rotated in pass: the notes below the key stay', { tags: 'thorough' }, async () => {
   const { code, err } = await six('rotate', 'LITELLM_MASTER_KEY', '--yes');
   expect([code, err]).toEqual([0, expect.stringContaining('✓ pass:litellm/master has a new key')]);
   const [made = '', ...notes] = (await unlock()).stdout.split('\n');
