@@ -1,5 +1,5 @@
 # make demo   the tour in half a minute, with Node and make alone: a simulated homelab, deployed, broken by incidents, mended
-# make test   the tests that need no root: two minutes on an idle machine
+# make test   the tests that need no root: two to four minutes on an idle machine
 # make e2e    the tests on real hosts (root, Debian): a dozen minutes once the lab’s base is built
 # make e2e-caddy     Docker, Caddy and curl on a lab host, in every state of docs/caddy.md (root, Debian): six minutes
 # make e2e-tailnet   names on a real Headscale with real Tailscale clients (root, Debian, Go): four minutes, and two or three to build these once
