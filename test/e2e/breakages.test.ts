@@ -265,8 +265,14 @@ const breakages: readonly (readonly [string, Breakage])[] = [
 const OURS: ReadonlySet<CheckId> = new Set(['litellm/readiness', ...breakages.map(([, { check }]) => check)]);
 const HEALTHY_VLLM = '--host 127.0.0.1 --port 8000 --model qwen2.5-7b';
 
-/** Half a minute each, and no other test needs them. */
-const SLOW: ReadonlySet<CheckId> = new Set(['litellm/liveliness', 'litellm/port-bound', 'litellm/key-required', 'litellm/unit-active']);
+/** Half a minute each or more, and no other test needs them. */
+const SLOW: ReadonlySet<CheckId> = new Set([
+  'litellm/liveliness',
+  'litellm/port-bound',
+  'litellm/key-required',
+  'litellm/unit-active',
+  'litellm/host-network',
+]);
 const inCi = breakages.filter(isFirst).filter(([, { check }]) => !SLOW.has(check));
 test.each(inCi)('%s', broken);
 test.each(breakages.filter((one) => !inCi.includes(one)))('%s', { tags: 'thorough' }, broken);

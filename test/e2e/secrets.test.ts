@@ -155,7 +155,9 @@ test('rotate: a new key in its source and in force, the old one refused, and in 
   expect([await status(OLD), await status(NEW), await status(made)]).toEqual(['400', '400', '200']);
 });
 
-test('a sync closes podman’s folder first, and refuses where somebody has the database open, who would read the new key', async () => {
+test('a sync closes podman’s folder first, and refuses where somebody has the database open, who would read the new key', {
+  tags: 'thorough',
+}, async () => {
   const text = yaml('SECOND_KEY');
   const next = 'sk-lab-after-a-reader-991122';
   put('master', next);

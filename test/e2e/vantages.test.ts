@@ -109,7 +109,7 @@ test('vLLM open to strangers fails, to members alone it is a warning', async () 
   }
 });
 
-test('LiteLLM stopped: that a stranger is kept out proves nothing', async () => {
+test('LiteLLM stopped: that a stranger is kept out proves nothing', { tags: 'thorough' }, async () => {
   await it.root('systemctl stop litellm');
   const { out } = await validate(YAML, 'stopped');
   expect([having(out, 'fail'), having(out, 'unknown')]).toEqual([['litellm/unit-active@akira'], expect.arrayContaining([OUT])]);
