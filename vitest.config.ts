@@ -6,8 +6,7 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node';
 const HOSTS = 600_000;
 
 /**
- * Of the tests on hosts the longest first, so that no worker has one left to do alone at the end. Vitest goes by size where it has no times,
- * and what it says a file took leaves out what was done while it was loaded: with lint that is nearly all.
+ * Of the tests on hosts the longest first, so that no worker has one left to do alone at the end. Vitest goes by size where it has no times.
  */
 const LONGEST = [
   '../tailnet/tailnet',

@@ -41,7 +41,7 @@ beforeAll(async () => {
       // What any process shows of itself, over and over.
       `cat >/usr/local/bin/watch-all <<'END'`,
       '#!/bin/bash',
-      'while :; do grep -alF -f /run/canary /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null >>/run/seen; echo >>/run/rounds; sleep 0.2; done',
+      'while :; do grep -alF -f /run/canary /proc/[0-9]*/cmdline /proc/[0-9]*/environ 2>/dev/null >>/run/seen; echo >>/run/rounds; sleep 0.05; done',
       'END',
       'echo Canary- >/run/canary', // from a file: grep's own arguments are looked through too
       'chmod 755 /usr/local/bin/watch-all; systemd-run -q --unit=watch-all /usr/local/bin/watch-all',
